@@ -1,0 +1,1 @@
+"""Dagster definitions: the assets, checks, job, schedules and sensor that run Footfall."""
