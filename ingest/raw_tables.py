@@ -1,0 +1,25 @@
+"""The databases and raw tables that loads write to; their columns are in raw_tables.sql."""
+
+from pathlib import Path
+
+from warehouse.connection import Warehouse
+
+DEFINITIONS = Path(__file__).with_suffix(".sql")
+
+
+def statements(text: str) -> list[str]:
+    """The statements of an SQL file: split at semicolons that end a line, comments and blank ones left out."""
+    pieces = text.split(";\n")
+    bodies = ("\n".join(row for row in piece.splitlines() if not row.startswith("--")).strip() for piece in pieces)
+    return [body for body in bodies if body]
+
+
+def create(warehouse: Warehouse) -> None:
+    """Create the raw and published databases and all raw tables that are not there yet; safe to call at any time."""
+    names = {"raw": warehouse.settings.raw_database, "published": warehouse.settings.database}
+    client = warehouse.client()
+    try:
+        for statement in statements(DEFINITIONS.read_text(encoding="utf-8")):
+            client.command(statement, parameters=names)
+    finally:
+        client.close()

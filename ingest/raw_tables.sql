@@ -1,0 +1,143 @@
+-- The raw layer. Every row carries the load_id that wrote it and exists only once raw.loads says so.
+-- {raw:Identifier} and {published:Identifier} are the database names of the settings.
+
+CREATE DATABASE IF NOT EXISTS {raw:Identifier};
+
+CREATE DATABASE IF NOT EXISTS {published:Identifier};
+
+-- The ledger: one row per load (the newest version counts: read it with FINAL).
+-- A load stands from load_seq on until superseded_seq (0: it still stands).
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.loads
+(
+    load_id         String,
+    load_seq        UInt64,
+    `table`         LowCardinality(String),
+    path            String,
+    content_hash    String,
+    partition       String,
+    rows_accepted   UInt64,
+    rows_rejected   UInt64,
+    rows_duplicate  UInt64,
+    status          LowCardinality(String),
+    superseded_seq  UInt64,
+    committed_at    DateTime64(6, 'UTC'),
+    version         UInt64
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY load_id;
+
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.events
+(
+    load_id           String,
+    line              UInt64,
+    tenant_id         String,
+    event_id          String,
+    event_date        Date,
+    event             LowCardinality(String),
+    event_type        LowCardinality(String),
+    timestamp         DateTime64(6, 'UTC'),
+    received_at       DateTime64(6, 'UTC'),
+    distinct_id       String,
+    user_id           String,
+    anonymous_id      String,
+    is_identified     UInt8,
+    session_id        String,
+    device_id         String,
+    current_url       String,
+    host              String,
+    pathname          String,
+    referrer          String,
+    referring_domain  String,
+    utm_source        String,
+    utm_medium        String,
+    utm_campaign      String,
+    utm_term          String,
+    utm_content       String,
+    click_ids         Map(LowCardinality(String), String),
+    browser           String,
+    os                String,
+    device_type       String,
+    user_agent        String,
+    timezone          String,
+    country           String,
+    city              String,
+    ip_address        String,
+    revenue           Nullable(Decimal(18, 6)),
+    currency          String,
+    elements_chain    String,
+    properties        String,
+    content_hash      UInt128
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(event_date)
+ORDER BY (load_id, tenant_id, event_date, event_id);
+
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.identity_mappings
+(
+    load_id        String,
+    line           UInt64,
+    tenant_id      String,
+    anonymous_id   String,
+    user_id        String,
+    kind           LowCardinality(String),
+    first_seen_at  Nullable(DateTime64(6, 'UTC')),
+    created_at     Nullable(DateTime64(6, 'UTC')),
+    is_deleted     UInt8
+)
+ENGINE = MergeTree
+ORDER BY (load_id, tenant_id, anonymous_id, user_id);
+
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.funnel_steps
+(
+    load_id         String,
+    line            UInt64,
+    tenant_id       String,
+    funnel_id       String,
+    name            String,
+    step_number     UInt16,
+    step_name       String,
+    event           String,
+    event_filter    String,
+    window_seconds  UInt32,
+    mode            LowCardinality(String)
+)
+ENGINE = MergeTree
+ORDER BY (load_id, tenant_id, funnel_id, step_number);
+
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.retention_definitions
+(
+    load_id        String,
+    line           UInt64,
+    tenant_id      String,
+    retention_id   String,
+    name           String,
+    target_event   String,
+    target_filter  String,
+    return_event   String,
+    return_filter  String,
+    kind           LowCardinality(String),
+    period         LowCardinality(String)
+)
+ENGINE = MergeTree
+ORDER BY (load_id, tenant_id, retention_id);
+
+-- What no load accepted, with the reason, so that nothing is ever dropped silently.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.rejected_rows
+(
+    load_id   String,
+    path      String,
+    line      UInt64,
+    reason    LowCardinality(String),
+    original  String
+)
+ENGINE = MergeTree
+ORDER BY (load_id, line);
+
+-- The key of the tracking ids, as the two padded blocks of HMAC; one row, written by warehouse.tracking_key.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.tracking_key
+(
+    `inner`  String,
+    `outer`  String
+)
+ENGINE = MergeTree
+ORDER BY tuple();
