@@ -66,11 +66,16 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.events
     currency          String,
     elements_chain    String,
     properties        String,
-    content_hash      UInt128
+    content_hash      UInt128,
+    -- load ids grow with time, so the rows of a new load are found without reading the old ones
+    INDEX load_id_range load_id TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_date)
-ORDER BY (load_id, tenant_id, event_date, event_id);
+-- sorted by the key of an event: all versions of one event lie side by side, whatever load brought them
+ORDER BY (tenant_id, event_date, event_id, load_id, line)
+-- small granules: a late event is one lookup, not a day
+SETTINGS index_granularity = 512;
 
 CREATE TABLE IF NOT EXISTS {raw:Identifier}.identity_mappings
 (
