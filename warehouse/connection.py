@@ -1,0 +1,124 @@
+"""The one way to the warehouse, wherever it runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from pydantic import SecretStr
+
+from warehouse.errors import FootfallError
+from warehouse.server import running_server
+from warehouse.server_files import USER, ServerFiles
+from warehouse.settings import Settings
+
+# Long statements (a full rebuild, a big load) send nothing for minutes; the server has its own limits.
+_READ_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A warehouse that answers: where it is and how to log in. `tcp_port` is None where we cannot know it."""
+
+    settings: Settings
+    host: str
+    port: int
+    tcp_port: int | None
+    user: str
+    password: SecretStr
+    secure: bool
+
+    def client(self, database: str | None = None) -> Client:
+        """A new connection pool of its own (close it, or use it as a context manager).
+
+        `database` is the default database of its queries and must exist. No server-side session, so one client
+        may run queries from several threads. Raises FootfallError if the warehouse cannot be reached or refuses
+        the user.
+        """
+        try:
+            return clickhouse_connect.get_client(
+                host=self.host,
+                port=self.port,
+                username=self.user,
+                password=self.password.get_secret_value(),
+                secure=self.secure,
+                database=database or "default",
+                autogenerate_session_id=False,
+                send_receive_timeout=_READ_SECONDS,
+                client_name="footfall",
+            )
+        except (ClickHouseError, OSError) as error:
+            raise self._unreachable(error) from None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make a subprocess (dbt, Dagster, checks) talk to this same warehouse.
+
+        To be added to its environment: `os.environ | warehouse.environment()`. Holds the password: never print it.
+        """
+        settings = self.settings
+        variables = {
+            "CLICKHOUSE_HOST": self.host,
+            "CLICKHOUSE_PORT": str(self.port),
+            "CLICKHOUSE_USER": self.user,
+            "CLICKHOUSE_PASSWORD": self.password.get_secret_value(),
+            "CLICKHOUSE_SECURE": "1" if self.secure else "0",
+            "CLICKHOUSE_CLUSTER": settings.cluster or "",
+            "FOOTFALL_HOME": str(settings.home),
+            "FOOTFALL_RAW_DATABASE": settings.raw_database,
+            "FOOTFALL_DATABASE": settings.database,
+        }
+        if settings.secret is not None:
+            variables["FOOTFALL_SECRET"] = settings.secret.get_secret_value()
+        return variables
+
+    def _unreachable(self, error: Exception) -> FootfallError:
+        text = str(error).replace(self.password.get_secret_value() or "\0", "***")
+        reason = next((line for line in text.strip().splitlines() if line.strip()), type(error).__name__)
+        where = f"{self.host}:{self.port}"
+        if "AUTHENTICATION_FAILED" in text or "Authentication failed" in text:
+            return FootfallError(
+                f"The ClickHouse server at {where} refuses the user {self.user!r} or its password.",
+                "Check CLICKHOUSE_USER and CLICKHOUSE_PASSWORD.",
+            )
+        if self.settings.is_local:
+            log = ServerFiles.of_home(self.settings.home).log
+            return FootfallError(f"The local warehouse at {where} does not answer: {reason}", f"Its log is {log}.")
+        return FootfallError(
+            f"No ClickHouse server answers at {where}: {reason}",
+            "Check CLICKHOUSE_HOST, CLICKHOUSE_PORT (the HTTP port) and CLICKHOUSE_SECURE, and that it is running.",
+        )
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse that the settings name, for as long as the block lasts.
+
+    With a host: that server, which must answer. Without: the local server of `settings.home`; it is started unless
+    it already runs, and goes away by itself when the last command that uses it has ended, however that ended.
+    Raises FootfallError if there is no warehouse to be had.
+    """
+    if settings.host is not None:
+        warehouse = Warehouse(
+            settings=settings,
+            host=settings.host,
+            port=settings.remote_port,
+            tcp_port=None,
+            user=settings.user,
+            password=settings.password,
+            secure=settings.secure,
+        )
+        warehouse.client().close()
+        yield warehouse
+        return
+    with running_server(settings.home, settings.http_port, settings.tcp_port) as endpoint:
+        yield Warehouse(
+            settings=settings,
+            host="127.0.0.1",
+            port=endpoint.http_port,
+            tcp_port=endpoint.tcp_port,
+            user=USER,
+            password=SecretStr(ServerFiles.of_home(settings.home).password.read_text()),
+            secure=False,
+        )

@@ -1,0 +1,189 @@
+"""The files of the local server: where they lie in the home, and what its configuration says."""
+
+import hashlib
+import json
+import os
+import secrets
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+# The user that Footfall itself works as. It may do everything; people who send their own SQL get users of their own.
+USER = "footfall"
+
+
+@dataclass(frozen=True)
+class ServerFiles:
+    """The folder of the local server, `<home>/warehouse`, and the files in it."""
+
+    folder: Path
+
+    @classmethod
+    def of_home(cls, home: Path) -> "ServerFiles":
+        """The files of the server that belongs to a home; touches nothing."""
+        return cls(home / "warehouse")
+
+    @property
+    def data(self) -> Path:
+        """All tables."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> Path:
+        """What the server logs while it runs."""
+        return self.folder / "server.log"
+
+    @property
+    def start_log(self) -> Path:
+        """What the last start wrote to its standard error: the only place where a failed start says why."""
+        return self.folder / "start.log"
+
+    @property
+    def endpoint(self) -> Path:
+        """Where the running server listens, as JSON; may be left over from one that died."""
+        return self.folder / "endpoint.json"
+
+    @property
+    def password(self) -> Path:
+        """The password of our user, mode 0600."""
+        return self.folder / "password"
+
+    @property
+    def lease(self) -> Path:
+        """Locked shared by every command that uses the server; free = nobody needs it any more."""
+        return self.folder / "lease"
+
+    @property
+    def running(self) -> Path:
+        """Locked by the server process as long as it lives: the kernel's own word on whether there is one."""
+        return self.folder / "running"
+
+    @property
+    def starting(self) -> Path:
+        """Locked by the one command that is starting the server."""
+        return self.folder / "starting"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, and that is never seen half-written."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def prepare_files(files: ServerFiles, http_port: int, tcp_port: int) -> None:
+    """Makes the folder, the password (once) and the configuration for a start on these ports."""
+    files.folder.mkdir(parents=True, exist_ok=True)
+    files.folder.chmod(0o700)
+    if not files.password.exists():
+        write_private(files.password, secrets.token_urlsafe(24))
+    password_hash = hashlib.sha256(files.password.read_text().encode()).hexdigest()
+    write_private(files.folder / "users.xml", _users_xml(password_hash))
+    write_private(files.folder / "config.xml", _config_xml(files, http_port, tcp_port))
+    # The engine runs without a `system` database of its own on disk; this makes query_log and its like persistent.
+    system = files.data / "metadata" / "system.sql"
+    if not system.exists():
+        system.parent.mkdir(parents=True, exist_ok=True)
+        write_private(system, f"ATTACH DATABASE _ UUID '{uuid.uuid4()}' ENGINE = Atomic\n")
+
+
+def read_endpoint(files: ServerFiles) -> tuple[int, int] | None:
+    """The HTTP and native port that the last started server recorded; None if there is no readable record."""
+    try:
+        record = json.loads(files.endpoint.read_text())
+        return int(record["http_port"]), int(record["tcp_port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_endpoint(files: ServerFiles, http_port: int, tcp_port: int) -> None:
+    """Records where the server that is being started listens."""
+    write_private(files.endpoint, json.dumps({"http_port": http_port, "tcp_port": tcp_port}) + "\n")
+
+
+def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
+    folder = escape(str(files.folder))
+    return f"""<clickhouse>
+    <logger>
+        <log>{folder}/server.log</log>
+        <errorlog>{folder}/server.err.log</errorlog>
+        <size>20M</size>
+        <count>3</count>
+    </logger>
+    <!-- The engine reads this one; it ignores logger/level. -->
+    <log-level>information</log-level>
+
+    <!-- Loopback only, always. -->
+    <listen_host>127.0.0.1</listen_host>
+    <http_port>{http_port}</http_port>
+    <tcp_port>{tcp_port}</tcp_port>
+
+    <path>{folder}/data/</path>
+    <tmp_path>{folder}/data/tmp/</tmp_path>
+    <user_files_path>{folder}/data/user_files/</user_files_path>
+    <user_directories><users_xml><path>{folder}/users.xml</path></users_xml></user_directories>
+    <timezone>UTC</timezone>
+
+    <!-- A laptop has other things to do: leave it some memory, and keep the caches small. -->
+    <max_server_memory_usage_to_ram_ratio>0.7</max_server_memory_usage_to_ram_ratio>
+    <mark_cache_size>268435456</mark_cache_size>
+    <uncompressed_cache_size>0</uncompressed_cache_size>
+    <max_concurrent_queries>200</max_concurrent_queries>
+
+    <query_log>
+        <database>system</database>
+        <table>query_log</table>
+        <partition_by>toYYYYMM(event_date)</partition_by>
+        <ttl>event_date + INTERVAL 30 DAY DELETE</ttl>
+        <flush_interval_milliseconds>1000</flush_interval_milliseconds>
+    </query_log>
+    <part_log>
+        <database>system</database>
+        <table>part_log</table>
+        <partition_by>toYYYYMM(event_date)</partition_by>
+        <ttl>event_date + INTERVAL 30 DAY DELETE</ttl>
+        <flush_interval_milliseconds>1000</flush_interval_milliseconds>
+    </part_log>
+</clickhouse>
+"""
+
+
+def _users_xml(password_hash: str) -> str:
+    # async_insert: a load must know that its rows are there. max_partitions_per_insert_block: a rebuild writes
+    # every day at once. max_sessions_for_user: the engine's own session takes the only slot of `default`, the user
+    # without a password, so that nobody else can log in as `default`.
+    return f"""<clickhouse>
+    <profiles>
+        <default>
+            <async_insert>0</async_insert>
+            <max_partitions_per_insert_block>0</max_partitions_per_insert_block>
+            <log_queries>1</log_queries>
+        </default>
+        <engine>
+            <max_sessions_for_user>1</max_sessions_for_user>
+        </engine>
+    </profiles>
+    <quotas><default/></quotas>
+    <users>
+        <default>
+            <password></password>
+            <networks><ip>127.0.0.1</ip></networks>
+            <profile>engine</profile>
+            <quota>default</quota>
+        </default>
+        <{USER}>
+            <password_sha256_hex>{password_hash}</password_sha256_hex>
+            <networks><ip>127.0.0.1</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <access_management>1</access_management>
+        </{USER}>
+    </users>
+</clickhouse>
+"""
