@@ -1,0 +1,68 @@
+{#
+    The one shape of every incremental model: delete the changed keys, insert their recomputed rows.
+    The change feed (the models named `changed_…`) says which keys; on a full build there is nothing to delete
+    and no filter, and the model's SQL is otherwise the same.
+#}
+
+{% macro delete_changed(feed, columns, where='') %}
+    {%- if is_incremental() -%}
+        {%- set keys = '(' ~ columns | join(', ') ~ ')' -%}
+        {%- set condition = 'where ' ~ where if where else '' -%}
+        {#- An empty feed needs no delete: even one that finds nothing opens every part. -#}
+        {%- if has_rows(ref(feed), condition) -%}
+            delete from {{ this }}
+            where {{ keys }} in (select {{ columns | join(', ') }} from {{ ref(feed) }} {{ condition }})
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro only_changed(feed, columns, where='') %}
+    {%- set relation = ref(feed) -%}
+    {%- if is_incremental() -%}
+        and ({{ columns | join(', ') }}) in (
+            select {{ columns | join(', ') }} from {{ relation }} {{ 'where ' ~ where if where else '' }}
+        )
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro has_rows(relation, condition='') %}
+    {%- if execute -%}
+        {%- set found = run_query('select count() from (select 1 from ' ~ relation ~ ' ' ~ condition ~ ' limit 1)') -%}
+        {{- return(found.columns[0].values()[0] | int > 0) -}}
+    {%- endif -%}
+    {{- return(false) -}}
+{% endmacro %}
+
+
+{# The load_seq up to which this build reads: written to every row as `_build_seq`. #}
+{% macro build_seq() %}assumeNotNull((select to_seq from {{ ref('int_build_range') }})){% endmacro %}
+
+
+{# True if this build starts from nothing: the feed is then everything. #}
+{% macro is_full_build() %}
+    {%- set relation = ref('int_build_range') -%}
+    {%- if execute and flags.WHICH in ('run', 'build') -%}
+        {%- set from_seq = run_query('select max(from_seq) from ' ~ relation).columns[0].values()[0] | int -%}
+        {{- return(from_seq == 0) -}}
+    {%- endif -%}
+    {{- return(false) -}}
+{% endmacro %}
+
+
+{#
+    A mart as the build before left it, to be read before this build rewrites it. The caller must come earlier in the
+    graph than the model itself (so no ref), and states the columns it needs: a first build finds an empty table.
+#}
+{% macro before(model, columns) %}
+    {%- set relation = adapter.get_relation(
+        database='', schema=target.schema, identifier=model
+    ) if execute else none -%}
+    {%- set full = flags.FULL_REFRESH -%}
+    {%- if relation and not full -%}
+        (select {{ columns.keys() | join(', ') }} from {{ relation }})
+    {%- else -%}
+        (select {% for name, type in columns.items() %}defaultValueOfTypeName('{{ type }}') as {{ name }}{{ ', ' if not loop.last }}{% endfor %} where 0)
+    {%- endif -%}
+{% endmacro %}

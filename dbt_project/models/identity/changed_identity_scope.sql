@@ -1,0 +1,54 @@
+{{ config(engine='MergeTree()', order_by=['tenant_id', 'distinct_id']) }}
+-- One row per id whose person is worked out anew: the changed ids, everybody in their people so far, all ids that links
+-- lead to from there, and everybody in the people of those. No link leads from the changed ids out of this set, so
+-- working out people inside it gives what working out all of them would.
+with changed as (
+    select tenant_id, distinct_id from {{ ref('changed_ids') }}
+),
+
+known as (
+    select tenant_id, distinct_id, user_id from {{ identities_before() }}
+),
+
+people_of_changed as (
+    select tenant_id, distinct_id from changed
+    union distinct
+    select tenant_id, distinct_id
+    from known
+    where (tenant_id, user_id) in (
+        select tenant_id, user_id from known where (tenant_id, distinct_id) in (select tenant_id, distinct_id from changed)
+    )
+),
+
+neighbours as (
+    select distinct tenant_id, other_id as distinct_id
+    from {{ ref('int_links') }}
+    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from people_of_changed)
+),
+
+people_of_neighbours as (
+    select tenant_id, distinct_id
+    from known
+    where (tenant_id, user_id) in (
+        select tenant_id, user_id from known where (tenant_id, distinct_id) in (select tenant_id, distinct_id from neighbours)
+    )
+),
+
+scope as (
+    select tenant_id, distinct_id from people_of_changed
+    union distinct
+    select tenant_id, distinct_id from neighbours
+    union distinct
+    select tenant_id, distinct_id from people_of_neighbours
+),
+
+facts as ({{ id_facts('scope') }})
+
+select
+    scope.tenant_id as tenant_id,
+    scope.distinct_id as distinct_id,
+    facts.distinct_id != '' as is_known,
+    facts.is_identified as is_identified,
+    facts.first_seen_at as first_seen_at
+from scope
+left join facts on scope.tenant_id = facts.tenant_id and scope.distinct_id = facts.distinct_id

@@ -1,0 +1,22 @@
+{{ config(engine='MergeTree()', order_by=['tenant_id', 'distinct_id']) }}
+-- One row per merge and direction among the ids in scope. A link whose anonymous side is itself an identified id is a
+-- merge, too: two names of one person.
+with identified as (
+    select tenant_id, distinct_id
+    from {{ ref('changed_identity_scope') }}
+    where is_identified
+)
+
+select
+    tenant_id,
+    distinct_id,
+    other_id
+from {{ ref('int_links') }}
+where
+    (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ref('changed_identity_scope') }})
+    and (tenant_id, other_id) in (select tenant_id, distinct_id from {{ ref('changed_identity_scope') }})
+    and (
+        kind = 'merge'
+        or (side = 'anonymous' and (tenant_id, distinct_id) in (identified))
+        or (side = 'user' and (tenant_id, other_id) in (identified))
+    )

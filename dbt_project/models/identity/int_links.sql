@@ -1,0 +1,81 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'distinct_id', 'other_id', 'side'],
+    pre_hook=[
+        "{{ delete_changed_link_ends('anonymous_id', 'user_id') }}",
+        "{{ delete_changed_link_ends('user_id', 'anonymous_id') }}",
+    ],
+) }}
+-- Two rows per link that stands, one for each end (side: the end that distinct_id is on), so that all links of an id
+-- are read in one place. Of all that was said of one pair of ids the latest word decides whether the link stands (a
+-- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge.
+with changed as (
+    select tenant_id, anonymous_id, user_id from {{ ref('changed_links') }}
+),
+
+said_by_mappings as (
+    select
+        tenant_id,
+        anonymous_id,
+        user_id,
+        kind,
+        first_seen_at,
+        stated_at,
+        is_deleted
+    from {{ ref('stg_identity_mappings') }}
+    where
+        load_id in (select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and is_live)
+        and (anonymous_id, user_id) in (select anonymous_id, user_id from changed)
+),
+
+-- the tenants where a mapping without a tenant applies
+senders as (
+    select
+        tenant_id,
+        distinct_id
+    from {{ ref('int_id_days') }}
+    where (tenant_id, distinct_id) in (select tenant_id, anonymous_id from changed)
+    group by tenant_id, distinct_id
+),
+
+said as (
+    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, is_deleted
+    from said_by_mappings
+    where tenant_id != ''
+    union all
+    select senders.tenant_id, mappings.anonymous_id, mappings.user_id, mappings.kind, mappings.first_seen_at, mappings.stated_at, mappings.is_deleted
+    from said_by_mappings as mappings
+    inner join senders on mappings.anonymous_id = senders.distinct_id
+    where mappings.tenant_id = ''
+    union all
+    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, 0 as is_deleted
+    from {{ ref('int_event_links') }}
+    where (tenant_id, anonymous_id, user_id) in (select tenant_id, anonymous_id, user_id from changed)
+),
+
+links as (
+    select
+        tenant_id,
+        anonymous_id,
+        user_id,
+        if(countIf(kind = 'merge' and not is_deleted) > 0, 'merge', 'link') as kind,
+        min(first_seen_at) as first_seen_at,
+        max((stated_at, is_deleted)) as last_word
+    from said
+    where (tenant_id, anonymous_id, user_id) in (select tenant_id, anonymous_id, user_id from changed)
+    group by tenant_id, anonymous_id, user_id
+    having not last_word.2
+)
+
+select
+    tenant_id,
+    end.1 as distinct_id,
+    end.2 as side,
+    end.3 as other_id,
+    kind,
+    first_seen_at,
+    {{ build_seq() }} as _build_seq
+from links
+array join [(anonymous_id, 'anonymous', user_id), (user_id, 'user', anonymous_id)] as end

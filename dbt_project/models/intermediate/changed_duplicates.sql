@@ -1,0 +1,77 @@
+{{ config(
+    materialized='table',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'event_date', 'event_id'],
+    query_settings={'optimize_aggregation_in_order': 1},
+) }}
+-- One row per event key that this build's loads contest: several versions in raw, or a version withdrawn with its
+-- load. Of the versions that stand the one with the smallest (received_at, content_hash) is the event; this table says
+-- which it was before this build and which it is now. A pure function of raw rows and ledger: running it again
+-- gives the same. Events with a single version, nearly all, never pass through here.
+{% set key = 'tenant_id, event_date, event_id' %}
+with live_before as (
+    select load_id from {{ ref('stg_loads') }} where table_name = 'events' and was_live
+),
+
+live_after as (
+    select load_id from {{ ref('stg_loads') }} where table_name = 'events' and is_live
+),
+
+contested as (
+    select {{ key }}
+    from {{ ref('stg_events') }}
+    where (load_id in (live_before) or load_id in (live_after))
+    {% if not is_full_build() %}
+        and ({{ key }}) in (
+            select {{ key }}
+            from {{ ref('stg_events') }}
+            where load_id in (
+                select load_id from {{ ref('stg_loads') }} where table_name = 'events' and change != ''
+            )
+        )
+    {% endif %}
+    group by {{ key }}
+    having count() > 1 or countIf(load_id not in (live_after)) > 0
+),
+
+versions as (
+    select
+        {{ key }},
+        load_id in (live_before) as was_live,
+        load_id in (live_after) as is_live,
+        (received_at, content_hash, load_id, line) as rank,
+        (load_id, line, session_key, timestamp, distinct_id, event, links) as image
+    from {{ ref('stg_events') }}
+    where
+        ({{ key }}) in (select {{ key }} from contested)
+        and (was_live or is_live)
+),
+
+images as (
+    select
+        {{ key }},
+        countIf(was_live) > 0 as has_old,
+        countIf(is_live) > 0 as has_new,
+        minIf((rank.1, rank.2), was_live) as old_content,
+        minIf((rank.1, rank.2), is_live) as new_content,
+        argMinIf(image, rank, was_live) as old,
+        argMinIf(image, rank, is_live) as new
+    from versions
+    group by {{ key }}
+)
+
+select
+    tenant_id,
+    event_date,
+    event_id,
+    has_old,
+    has_new,
+    has_old != has_new or old_content != new_content as is_changed,
+    new.1 as new_load_id,
+    new.2 as new_line,
+    old.3 as session_key,
+    old.4 as timestamp,
+    old.5 as distinct_id,
+    old.6 as event,
+    old.7 as links
+from images

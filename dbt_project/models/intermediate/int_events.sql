@@ -1,0 +1,60 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
+    partition_by='toYYYYMM(event_date)',
+    settings={'index_granularity': 1024},
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
+    pre_hook="{{ delete_changed(
+        'changed_duplicates',
+        ['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
+        where='is_changed and has_old'
+    ) }}",
+) }}
+-- One row per event: (tenant_id, event_date, event_id), the winning version of each. Sorted by what is cut into
+-- sessions, so that a session is read in one place; the granules are small because a late event touches just one.
+{% set columns = [
+    'event_id', 'event', 'event_type', 'timestamp', 'received_at', 'distinct_id', 'is_identified', 'is_pageview',
+    'session_key', 'links', 'session_id', 'device_id', 'current_url', 'host', 'pathname', 'referrer',
+    'referring_domain', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_ids', 'browser',
+    'os', 'device_type', 'user_agent', 'timezone', 'country', 'city', 'ip_address', 'revenue', 'currency',
+    'elements_chain', 'properties'
+] %}
+with added_loads as (
+    select load_id
+    from {{ ref('stg_loads') }}
+    where table_name = 'events' and change = 'added'
+),
+
+uncontested as (
+    select tenant_id, event_date, {{ columns | join(', ') }}
+    from {{ ref('stg_events') }}
+    where
+        load_id in (added_loads)
+        and (tenant_id, event_date, event_id) not in (
+            select tenant_id, event_date, event_id from {{ ref('changed_duplicates') }}
+        )
+),
+
+winners as (
+    select tenant_id, event_date, {{ columns | join(', ') }}
+    from {{ ref('stg_events') }}
+    where
+        (tenant_id, event_date, event_id, load_id, line) in (
+            select tenant_id, event_date, event_id, new_load_id, new_line
+            from {{ ref('changed_duplicates') }}
+            where is_changed and has_new
+        )
+)
+
+select
+    tenant_id,
+    event_date,
+    {{ columns | join(',\n    ') }},
+    {{ build_seq() }} as _build_seq
+from (
+    select * from uncontested
+    union all
+    select * from winners
+)

@@ -1,0 +1,27 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'distinct_id', 'event_date', 'session_key'],
+    pre_hook="{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}",
+) }}
+-- One row per (tenant_id, distinct_id, event_date, session_key): what one id did in one visit on one day. People are
+-- counted from here, and it leads from an id to the places in int_events where its events are.
+select
+    tenant_id,
+    distinct_id,
+    event_date,
+    session_key,
+    count() as events_count,
+    countIf(is_pageview) as pageviews_count,
+    sum(toDecimal128(revenue, 6)) as revenue,
+    min(timestamp) as first_at,
+    max(timestamp) as last_at,
+    max(is_identified) as says_identified,
+    {{ build_seq() }} as _build_seq
+from {{ ref('int_events') }}
+where
+    1
+    {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
+    {{ only_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}
+group by tenant_id, distinct_id, event_date, session_key

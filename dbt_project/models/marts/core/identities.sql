@@ -1,0 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'distinct_id'],
+    pre_hook="{{ delete_changed('changed_identity_rows', ['tenant_id', 'distinct_id']) }}",
+) }}
+-- One row per (tenant_id, distinct_id): whom an id belongs to.
+select
+    tenant_id,
+    distinct_id,
+    new_user_id as user_id,
+    new_is_identified as is_identified,
+    new_first_seen_at as first_seen_at,
+    {{ build_seq() }} as _build_seq
+from {{ ref('changed_identity_rows') }}
+where new_user_id != ''

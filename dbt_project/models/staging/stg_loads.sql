@@ -1,0 +1,20 @@
+-- One row per committed load, with its standing before and after this build.
+with ledger as (
+    select
+        load_id,
+        load_seq,
+        `table` as table_name,
+        superseded_seq
+    from {{ source('raw', 'loads') }} final
+    where load_seq > 0
+)
+
+select
+    load_id,
+    load_seq,
+    table_name,
+    load_seq <= build.from_seq and (superseded_seq = 0 or superseded_seq > build.from_seq) as was_live,
+    load_seq <= build.to_seq and (superseded_seq = 0 or superseded_seq > build.to_seq) as is_live,
+    multiIf(is_live and not was_live, 'added', was_live and not is_live, 'removed', '') as change
+from ledger
+cross join {{ ref('int_build_range') }} as build
