@@ -67,7 +67,7 @@ def shop_month(shop: Shop) -> tuple[list[Event], list[KnownDevice]]:
     for first_day, person in people_of(shop, rng):
         own = list(life(shop, person, first_day, rng))
         events += own
-        if person.has_account and rng.random() < 0.3:
+        if person.has_account and rng.random() < 0.8:
             logged_in = {event.device_id for event in own if event.user_id}
             for device in person.devices:
                 seen = [event.at for event in own if event.device_id == device.device_id]

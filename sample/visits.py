@@ -14,7 +14,7 @@ FIRST_DAY = LAST_DAY - timedelta(days=DAYS - 1)
 START, END = start_of(FIRST_DAY), start_of(LAST_DAY) + DAY
 
 # Visits by UTC hour: quiet nights, breakfast and after-work peaks, a tail that crosses midnight.
-_HOURS = (3, 2, 1, 1, 1, 2, 6, 11, 12, 9, 8, 9, 11, 9, 7, 7, 9, 12, 13, 12, 10, 8, 6, 5)
+_HOURS = (4, 2, 1, 1, 1, 2, 6, 11, 12, 9, 8, 9, 11, 9, 7, 7, 9, 12, 13, 12, 10, 8, 9, 10)
 _PAGES = ("/menu", "/menu/bread", "/menu/cakes", "/about", "/catering", "/gift-cards")
 _LATE_VISITS = 0.010  # a phone without a network keeps a whole visit for days
 _LATE_EVENTS = 0.004
@@ -61,7 +61,7 @@ def people_of(shop: Shop, rng: Random) -> Iterator[tuple[int, Person]]:
     """Each person of the shop with the day (0-based) of their first visit: more at weekends, a little growth."""
     weights = [(1.35 if (FIRST_DAY + timedelta(days=d)).weekday() >= 5 else 1.0) * (1 + d / 90) for d in range(DAYS)]
     for number, day in enumerate(rng.choices(range(DAYS), weights=weights, k=shop.people), start=1):
-        devices = [new_device(shop, rng) for _ in range(rng.choices((1, 2, 3), weights=(72, 22, 6))[0])]
+        devices = [new_device(shop, rng) for _ in range(rng.choices((1, 2, 3), weights=(62, 28, 10))[0])]
         yield day, Person(f"cust-{number:04d}", devices, loyalty=rng.betavariate(1.3, 3.2))
 
 
@@ -122,12 +122,12 @@ class Visit:
         yield from self._browse()
         if rng.random() < 0.11:
             yield from self._ask_assistant()
-        if not person.has_account and rng.random() < 0.24:
+        if not person.has_account and rng.random() < 0.3:
             yield from self._sign_up()
-        elif person.has_account and not self.device.is_logged_in and rng.random() < 0.45:
+        elif person.has_account and not self.device.is_logged_in and rng.random() < 0.7:
             yield self._page("/login")
             yield self._log_in()
-        if rng.random() < (0.42 if self.device.is_logged_in else 0.09):
+        if rng.random() < (0.5 if self.device.is_logged_in else 0.1):
             yield from self._order()
         if rng.random() < 0.5:
             yield self._event("page_left")
@@ -212,7 +212,7 @@ class Visit:
 
     def _sign_up(self) -> Iterator[Event]:
         yield self._page("/signup")
-        if self.rng.random() < 0.3:  # starts the form, does not finish it
+        if self.rng.random() < 0.25:  # starts the form, does not finish it
             return
         self.person.has_account = True
         self.person.is_subscriber = self.rng.random() < 0.08
