@@ -1,5 +1,7 @@
 """The one way to the warehouse, wherever it runs."""
 
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from warehouse.errors import FootfallError
 from warehouse.server import running_server
 from warehouse.server_files import USER, ServerFiles
 from warehouse.settings import Settings
+
+# What goes wrong is raised and told once, by us; the driver would also print it.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 # Long statements (a full rebuild, a big load) send nothing for minutes; the server has its own limits.
 _READ_SECONDS = 24 * 3600
@@ -50,7 +55,7 @@ class Warehouse:
                 client_name="footfall",
             )
         except (ClickHouseError, OSError) as error:
-            raise self._unreachable(error) from None
+            raise self._refusal(error, database) from None
 
     def environment(self) -> dict[str, str]:
         """The variables that make a subprocess (dbt, Dagster, checks) talk to this same warehouse.
@@ -73,20 +78,33 @@ class Warehouse:
             variables["FOOTFALL_SECRET"] = settings.secret.get_secret_value()
         return variables
 
-    def _unreachable(self, error: Exception) -> FootfallError:
-        text = str(error).replace(self.password.get_secret_value() or "\0", "***")
-        reason = next((line for line in text.strip().splitlines() if line.strip()), type(error).__name__)
+    @property
+    def on_cluster(self) -> str:
+        """The clause that makes DDL happen on every server of CLICKHOUSE_CLUSTER; empty without one."""
+        # A plain name: the settings let nothing else through.
+        return f" ON CLUSTER {self.settings.cluster}" if self.settings.cluster else ""
+
+    def _refusal(self, error: Exception, database: str | None) -> FootfallError:
+        text = str(error)
         where = f"{self.host}:{self.port}"
+        if "UNKNOWN_DATABASE" in text:
+            return FootfallError(
+                f"The warehouse at {where} has no database {database!r} yet.",
+                "Load some data and run `footfall build` first.",
+            )
         if "AUTHENTICATION_FAILED" in text or "Authentication failed" in text:
             return FootfallError(
                 f"The ClickHouse server at {where} refuses the user {self.user!r} or its password.",
                 "Check CLICKHOUSE_USER and CLICKHOUSE_PASSWORD.",
             )
+        # The driver wraps the one word that matters ("Connection refused") into pages of itself.
+        found = re.search(r"\[(?:Errno|SSL)[^\]]*\] ([^'\"()<]+)|Read timed out|ConnectTimeout", text)
+        reason = (found.group(1) or found.group()).strip() if found else text.strip().splitlines()[0][:300]
         if self.settings.is_local:
             log = ServerFiles.of_home(self.settings.home).log
-            return FootfallError(f"The local warehouse at {where} does not answer: {reason}", f"Its log is {log}.")
+            return FootfallError(f"The local warehouse at {where} does not answer: {reason}.", f"Its log is {log}.")
         return FootfallError(
-            f"No ClickHouse server answers at {where}: {reason}",
+            f"No ClickHouse server answers at {where}: {reason}.",
             "Check CLICKHOUSE_HOST, CLICKHOUSE_PORT (the HTTP port) and CLICKHOUSE_SECURE, and that it is running.",
         )
 
