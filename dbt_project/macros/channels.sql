@@ -1,0 +1,186 @@
+{#
+    Where a visit came from, as one of ten channels, after GA4's default channel grouping.
+
+    GA4's further channels fold into the nearest of the ten: Cross-network and Paid Shopping into Paid Search,
+    Paid Video into Paid Social, Organic Video into Organic Social, Organic Shopping into Referral, and Paid Other,
+    SMS, Mobile Push, Audio and Unassigned into Other.
+
+    GA4 judges a pair (source, medium). Here the pair is, in this order:
+    1. with a utm_medium: that medium, and as source the utm_source, else the click id's network, else the referrer;
+    2. with a click id: the network and the medium that the id stands for (seed channel_click_ids), for a click id
+       takes the place of UTMs that the link lacks;
+    3. with a utm_source: that source, which some tools fill with what is really a medium ("email", "paid_search");
+    4. else the outside referrer.
+    What source and medium mean is in the seeds channel_sources and channel_mediums; add to them what your sites need.
+    All arguments are SQL expressions of strings, click_ids of a map from name to value; '' where absent.
+
+    Intermediate results are named where they first appear (`… as channel_source`), or the text would grow beyond what
+    ClickHouse parses; so it can be called once per select.
+#}
+{% macro channel(utm_source, utm_medium, utm_campaign, click_ids, referring_domain, own_host) -%}
+    multiIf(
+        ({{ visit_source(utm_source, utm_medium, click_ids, referring_domain, own_host) }} as channel_source) = ''
+        and (
+            multiIf(
+                channel_sent_medium != '', channel_sent_medium,
+                channel_click_id != '', {{ click_id_meaning('channel_click_id', 'medium') }},
+                channel_sent_source
+            ) as channel_medium
+        ) = ''
+        and ({{ channel_word(utm_campaign) }} as channel_campaign) = '', 'Direct',
+        ({{ source_category('channel_source') }} as channel_source_kind) = 'direct' and channel_sent_medium = '', 'Direct',
+        position(channel_campaign, 'cross-network') > 0, 'Paid Search',
+        (match(channel_medium, '^(.*cp.*|ppc|retargeting|paid.*)$') as channel_is_paid)
+        and channel_source_kind in ('search', 'shopping'), 'Paid Search',
+        channel_is_paid and match(channel_campaign, '^(.*(([^a-df-z]|^)shop|shopping).*)$'), 'Paid Search',
+        channel_is_paid and channel_source_kind in ('social', 'video'), 'Paid Social',
+        ({{ medium_category('channel_medium') }} as channel_medium_kind) = 'display', 'Display',
+        channel_medium_kind = 'paid_search', 'Paid Search',
+        channel_medium_kind = 'paid_social', 'Paid Social',
+        channel_is_paid, 'Other',
+        channel_source_kind in ('social', 'video') or channel_medium_kind = 'social', 'Organic Social',
+        position(channel_medium, 'video') > 0, 'Organic Social',
+        channel_source_kind = 'search' or channel_medium_kind = 'search', 'Organic Search',
+        channel_medium_kind = 'referral', 'Referral',
+        channel_medium_kind = 'email', 'Email',
+        channel_medium_kind = 'affiliate', 'Affiliates',
+        channel_source_kind = 'email', 'Email',
+        channel_source_kind = 'affiliate', 'Affiliates',
+        channel_source_kind = 'shopping', 'Referral',
+        channel_source != '' and channel_source = channel_referrer and channel_medium = '', 'Referral',
+        'Other'
+    )
+{%- endmacro %}
+
+
+{# The source of the pair that `channel` judges. Defines the aliases that the macro `channel` goes on with. #}
+{% macro visit_source(utm_source, utm_medium, click_ids, referring_domain, own_host) -%}
+    multiIf(
+        ({{ channel_word(utm_medium) }} as channel_sent_medium) = ''
+        and ({{ known_click_id(click_ids) }} as channel_click_id) != '',
+        ({{ click_id_meaning('channel_click_id', 'source') }} as channel_click_source),
+        ({{ channel_word(utm_source) }} as channel_sent_source) != '', channel_sent_source,
+        channel_click_id != '', channel_click_source,
+        ({{ outside_referrer(referring_domain, own_host) }} as channel_referrer)
+    )
+{%- endmacro %}
+
+
+{#
+    True for a session that carries any UTM, a click id or an outside referrer: a touch, what attribution counts.
+    `utms` is the list of the five UTM expressions.
+#}
+{% macro is_touch(utms, click_ids, referring_domain, own_host) -%}
+    (
+        {%- for utm in utms %}
+        {{ utm }} != '' or
+        {%- endfor %}
+        length({{ click_ids }}) > 0
+        or {{ is_outside_referrer(referring_domain, own_host) }}
+    )
+{%- endmacro %}
+
+
+{#
+    True if a visit came from another site: there is a referrer, and it is neither the site's own host nor a parent or
+    subdomain of it (shop.example.com and example.com are one site). Case, port and a leading www. do not count.
+#}
+{% macro is_outside_referrer(referring_domain, own_host) -%}
+    ({{ outside_referrer(referring_domain, own_host) }} != '')
+{%- endmacro %}
+
+
+{# The host of an outside referrer, '' if there is none. #}
+{% macro outside_referrer(referring_domain, own_host) -%}
+    {%- set referrer = host_name(referring_domain) -%}
+    {%- set own = host_name(own_host) -%}
+    multiIf(
+        {{ referring_domain }} in ('', '$direct'), '',
+        {{ referrer }} = {{ own }}, '',
+        endsWith({{ referrer }}, concat('.', {{ own }})) or endsWith({{ own }}, concat('.', {{ referrer }})), '',
+        {{ referrer }}
+    )
+{%- endmacro %}
+
+
+{# The host in a URL or a bare host: lower case, without www., port and the dot at its end. #}
+{% macro host_name(address) -%}
+    extract(lower({{ address }}), '^(?:[a-z][a-z0-9+.-]*://)?(?:www\\.)?([^/:?#]*?)\\.?(?:[/:?#].*)?$')
+{%- endmacro %}
+
+
+{# A UTM value for comparing: lower case, trimmed, '' for the words by which tools say that there is none. #}
+{% macro channel_word(value) -%}
+    transform(lower(trimBoth({{ value }})), ['(not set)', '(none)', 'null', 'undefined'], ['', '', '', ''], lower(trimBoth({{ value }})))
+{%- endmacro %}
+
+
+{# The click id that speaks for the visit: of several the one that the seed ranks first; '' if none is known. #}
+{% macro known_click_id(click_ids) -%}
+    arrayFirst(
+        click_id -> {{ click_ids }}[click_id] != '',
+        arrayMap(
+            ranked -> ranked.2,
+            (select arraySort(groupArray((toUInt16(rank), click_id))) from {{ ref('channel_click_ids') }})
+        )
+    )
+{%- endmacro %}
+
+
+{# What the link would have said as its source or medium, had it UTMs. #}
+{% macro click_id_meaning(click_id, part) -%}
+    {{ seed_value('channel_click_ids', 'click_id', part, click_id) }}
+{%- endmacro %}
+
+
+{#
+    What kind of source a word or a host is. The seed names words and hosts; a host stands for its subdomains as well,
+    the longest match wins, and `google.*` stands for that name alone or under any top-level domain.
+#}
+{% macro source_category(source) -%}
+    if(
+        {{ source }} = '',
+        '',
+        arrayFirst(
+            category -> category != '',
+            arrayMap(
+                name -> {{ seed_value('channel_sources', 'source', 'category', 'name') }},
+                arrayPushBack(
+                    {{ parent_domains(source) }},
+                    concat(
+                        if(position({{ source }}, '.') > 0, firstSignificantSubdomain({{ source }}), {{ source }}),
+                        '.*'
+                    )
+                )
+            )
+        )
+    )
+{%- endmacro %}
+
+
+{# 'a.b.c' -> ['a.b.c', 'b.c']: a host and all it is a subdomain of, but not the top-level domain. #}
+{% macro parent_domains(host) -%}
+    arrayMap(
+        first_label -> arrayStringConcat(arraySlice(splitByChar('.', {{ host }}), first_label), '.'),
+        range(1, greatest(2, length(splitByChar('.', {{ host }}))))
+    )
+{%- endmacro %}
+
+
+{% macro medium_category(medium) -%}
+    {{ seed_value('channel_mediums', 'medium', 'category', medium) }}
+{%- endmacro %}
+
+
+{#
+    The value that a small seed has for a key, '' if it does not know the key. The seed is read once per query, not
+    once per row, and sorted so that keys and values stay side by side.
+#}
+{% macro seed_value(seed, key_column, value_column, key) -%}
+    transform(
+        {{ key }},
+        (select arraySort(groupArray(({{ key_column }}, {{ value_column }}))) from {{ ref(seed) }}).1,
+        (select arraySort(groupArray(({{ key_column }}, {{ value_column }}))) from {{ ref(seed) }}).2,
+        ''
+    )
+{%- endmacro %}
