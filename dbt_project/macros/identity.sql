@@ -1,12 +1,13 @@
 {# Delete one end of every changed link: the end that `end_column` of the feed names. #}
 {% macro delete_changed_link_ends(end_column, other_column) %}
-    {%- if is_incremental() and has_rows(ref('changed_links')) -%}
+    {%- if is_incremental() -%}
         delete from {{ this }}
         where
             side = '{{ 'anonymous' if end_column == 'anonymous_id' else 'user' }}'
             and (tenant_id, distinct_id, other_id) in (
                 select tenant_id, {{ end_column }}, {{ other_column }} from {{ ref('changed_links') }}
             )
+        {{ as_patch() }}
     {%- endif -%}
 {% endmacro %}
 
@@ -57,7 +58,7 @@
 {% macro identities_before() -%}
     {{ before('identities', {
         'tenant_id': 'String', 'distinct_id': 'String', 'user_id': 'String', 'is_identified': 'UInt8',
-        'first_seen_at': "Nullable(DateTime64(6, ''UTC''))"
+        'first_seen_at': "Nullable(DateTime64(6, \\'UTC\\'))"
     }) }}
 {%- endmacro %}
 

@@ -6,33 +6,32 @@
 
 {% macro delete_changed(feed, columns, where='') %}
     {%- if is_incremental() -%}
-        {%- set keys = '(' ~ columns | join(', ') ~ ')' -%}
-        {%- set condition = 'where ' ~ where if where else '' -%}
-        {#- An empty feed needs no delete: even one that finds nothing opens every part. -#}
-        {%- if has_rows(ref(feed), condition) -%}
-            delete from {{ this }}
-            where {{ keys }} in (select {{ columns | join(', ') }} from {{ ref(feed) }} {{ condition }})
-        {%- endif -%}
+        delete from {{ this }}
+        where ({{ columns | join(', ') }}) in (
+            select {{ columns | join(', ') }} from {{ ref(feed) }} {{ 'where ' ~ where if where else '' }}
+        )
+        {{ as_patch() }}
     {%- endif -%}
 {% endmacro %}
 
 
-{% macro only_changed(feed, columns, where='') %}
+{#
+    Deletes write small patch parts instead of rewriting a mask for every part they touch: tens of times faster for
+    a few keys scattered over many parts. Needs the block number columns that dbt_project.yml switches on.
+#}
+{% macro as_patch() -%}
+    settings lightweight_delete_mode = 'lightweight_update'
+{%- endmacro %}
+
+
+{# `own_columns` are this side's names of the key columns, where they differ from the feed's. #}
+{% macro only_changed(feed, columns, where='', own_columns=none) %}
     {%- set relation = ref(feed) -%}
     {%- if is_incremental() -%}
-        and ({{ columns | join(', ') }}) in (
+        and ({{ (own_columns or columns) | join(', ') }}) in (
             select {{ columns | join(', ') }} from {{ relation }} {{ 'where ' ~ where if where else '' }}
         )
     {%- endif -%}
-{% endmacro %}
-
-
-{% macro has_rows(relation, condition='') %}
-    {%- if execute -%}
-        {%- set found = run_query('select count() from (select 1 from ' ~ relation ~ ' ' ~ condition ~ ' limit 1)') -%}
-        {{- return(found.columns[0].values()[0] | int > 0) -}}
-    {%- endif -%}
-    {{- return(false) -}}
 {% endmacro %}
 
 

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', settings={}) }}
 -- Both images of every event that differs since the last build: the row that came and the row that went.
 -- A view, so that a full build does not write all events twice; new rows are found by their `_build_seq`.
 select

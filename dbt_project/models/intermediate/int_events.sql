@@ -4,7 +4,7 @@
     engine='MergeTree()',
     order_by=['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
     partition_by='toYYYYMM(event_date)',
-    settings={'index_granularity': 1024},
+    settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
     indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed(
         'changed_duplicates',

@@ -1,0 +1,86 @@
+{# The first (or last) value of a column in a session that is not empty, by the order of events. #}
+{% macro first_value_of(column) %}argMinIf({{ column }}, (timestamp, event_id), {{ column }} != ''){% endmacro %}
+
+{% macro last_value_of(column) %}argMaxIf({{ column }}, (timestamp, event_id), {{ column }} != ''){% endmacro %}
+
+
+{# Sessions of events without a session id are derived from the silence between events. #}
+{% macro is_derived(session_key) %}startsWith({{ session_key }}, 'd:'){% endmacro %}
+
+
+{#
+    The sessions of one unit (a session id, or a device without session ids) from its sorted event times in
+    microseconds: an array of (session start, start of its island, end of its island, number in its island), in order.
+    Silence ends an island, if the unit is derived; a session that goes on for too long starts anew within its island.
+#}
+{% macro session_starts(times, derived) %}
+    {%- set timeout = var('session_timeout_minutes') * 60 * 1000000 -%}
+    {%- set longest = var('max_session_hours') * 3600 * 1000000 -%}
+    arrayFlatten(arrayMap(
+        island -> arrayMap(
+            (start, number) -> (start, island[1], island[-1], number),
+            if(
+                island[-1] - island[1] <= {{ longest }},
+                [island[1]],
+                arrayFold(
+                    (starts, time) -> if(time > starts[-1] + {{ longest }}, arrayPushBack(starts, time), starts),
+                    island,
+                    [island[1]]
+                )
+            ) as island_starts,
+            arrayEnumerate(island_starts)
+        ),
+        arraySplit(
+            (time, previous) -> {{ derived }} and time - previous > {{ timeout }},
+            {{ times }},
+            arrayPushFront(arrayPopBack({{ times }}), {{ times }}[1])
+        )
+    ))
+{% endmacro %}
+
+
+{# The cut sessions before this build. #}
+{% macro session_facts_before() -%}
+    {{ before('int_session_facts', {
+        'tenant_id': 'String', 'session_key': 'String', 'session_start': "DateTime64(6, \\'UTC\\')",
+        'session_id': 'String', 'session_date': 'Date', 'island_start': "DateTime64(6, \\'UTC\\')",
+        'island_end': "DateTime64(6, \\'UTC\\')"
+    }) }}
+{%- endmacro %}
+
+
+{# Columns of which a session keeps the first value that is not empty, under the same name. #}
+{% macro session_first_columns() %}
+    {{- return([
+        'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'browser', 'os', 'device_type',
+        'user_agent', 'ip_address', 'country', 'city', 'timezone'
+    ]) -}}
+{% endmacro %}
+
+
+{# Delete the rows of `sessions` that this build takes away or writes anew. #}
+{% macro delete_changed_sessions() %}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where (tenant_id, session_date, _session_key, session_start) in (
+            select tenant_id, session_date, session_key, session_start from {{ ref('changed_session_rows') }}
+        )
+        {{ as_patch() }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{# The values with the most sessions, with their counts, most first, ties alphabetical: an array of (value, sessions). #}
+{% macro top_values(column) -%}
+    arraySlice(
+        arraySort(
+            pair -> (-toInt64(pair.2), pair.1),
+            arrayZip(
+                (sumMapIf([{{ column }}], [toUInt64(1)], {{ column }} != '') as {{ column }}_counts).1,
+                {{ column }}_counts.2
+            )
+        ),
+        1,
+        {{ var('top_list_size') }}
+    )
+{%- endmacro %}

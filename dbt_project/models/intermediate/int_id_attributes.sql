@@ -1,0 +1,39 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'distinct_id', 'name', 'event_date', 'session_key'],
+    pre_hook="{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}",
+) }}
+-- One row per (tenant_id, distinct_id, name, event_date, session_key): the last `$set` and the first `$set_once` of an
+-- attribute in one visit on one day, each as (time, event, JSON value); an empty event id means there was none.
+with attributes as (
+    select
+        tenant_id,
+        distinct_id,
+        event_date,
+        session_key,
+        timestamp,
+        event_id,
+        arrayJoin(arrayConcat(
+            arrayMap(pair -> (pair.1, pair.2, 0), JSONExtractKeysAndValuesRaw(properties, '$set')),
+            arrayMap(pair -> (pair.1, pair.2, 1), JSONExtractKeysAndValuesRaw(properties, '$set_once'))
+        )) as attribute
+    from {{ ref('int_events') }}
+    where
+        position(properties, '"$set') > 0
+        {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
+        {{ only_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}
+)
+
+select
+    tenant_id,
+    distinct_id,
+    attribute.1 as name,
+    event_date,
+    session_key,
+    maxIf((timestamp, event_id, attribute.2), attribute.3 = 0) as last_set,
+    minIf((timestamp, event_id, attribute.2), attribute.3 = 1) as first_set_once,
+    {{ build_seq() }} as _build_seq
+from attributes
+group by tenant_id, distinct_id, name, event_date, session_key

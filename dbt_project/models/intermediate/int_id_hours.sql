@@ -1,0 +1,26 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'event_date', 'event', 'hour', 'distinct_id', 'session_key'],
+    partition_by='toYYYYMM(event_date)',
+    pre_hook="{{ delete_changed(
+        'changed_events', ['tenant_id', 'event_date', 'event', 'hour', 'distinct_id', 'session_key']
+    ) }}",
+) }}
+-- One row per (tenant_id, event_date, event, hour, distinct_id, session_key): the hourly counts before ids become people.
+select
+    tenant_id,
+    event_date,
+    event,
+    toHour(timestamp) as hour,
+    distinct_id,
+    session_key,
+    count() as events_count,
+    {{ build_seq() }} as _build_seq
+from {{ ref('int_events') }}
+where
+    1
+    {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
+    {{ only_changed('changed_events', ['tenant_id', 'event_date', 'event', 'hour', 'distinct_id', 'session_key']) }}
+group by tenant_id, event_date, event, hour, distinct_id, session_key

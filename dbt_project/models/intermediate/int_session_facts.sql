@@ -1,0 +1,130 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'session_key', 'session_start'],
+    pre_hook="{{ delete_changed('changed_sessions_before', ['tenant_id', 'session_key', 'session_start']) }}",
+) }}
+-- One row per session: what its events alone say, before anybody asks who it was. `last_seen` and `last_said` hold the
+-- place of the last event of each distinct id, and of its last event that says it is identified: enough to find the
+-- session's person whatever becomes of the identities.
+with events as (
+    select
+        events.*,
+        toUnixTimestamp64Micro(events.timestamp) as time
+    from {{ ref('int_events') }} as events
+    {% if is_incremental() %}
+        inner join {{ ref('changed_session_keys') }} as changed
+            on events.tenant_id = changed.tenant_id and events.session_key = changed.session_key
+        where
+            (events.tenant_id, events.event_date, events.session_key) in (
+                select
+                    tenant_id,
+                    toDate(from_at) + arrayJoin(range(toUInt32(toDate(to_at) - toDate(from_at)) + 1)),
+                    session_key
+                from {{ ref('changed_session_keys') }}
+            )
+            and events.timestamp >= changed.from_at
+            and events.timestamp <= changed.to_at
+    {% endif %}
+),
+
+starts as (
+    select
+        tenant_id,
+        session_key,
+        arrayJoin({{ session_starts('arraySort(groupArray(time))', is_derived('session_key')) }}) as start,
+        start.1 as start_time,
+        start.2 as island_start_time,
+        start.3 as island_end_time,
+        start.4 as number
+    from events
+    group by tenant_id, session_key
+),
+
+events_in_sessions as (
+    select
+        events.*,
+        starts.start_time as start_time,
+        starts.island_start_time as island_start_time,
+        starts.island_end_time as island_end_time,
+        starts.number as number
+    from events
+    asof inner join starts
+        on
+            events.tenant_id = starts.tenant_id
+            and events.session_key = starts.session_key
+            and events.time >= starts.start_time
+),
+
+facts as (
+    select
+        tenant_id,
+        session_key,
+        start_time,
+        any(island_start_time) as island_start_time,
+        any(island_end_time) as island_end_time,
+        any(number) as number,
+        any(session_id) as sent_session_id,
+        max(timestamp) as session_end,
+        argMin(distinct_id, (timestamp, event_id)) as first_distinct_id,
+        argMax(distinct_id, (timestamp, event_id)) as last_distinct_id,
+        argMin(is_identified, (timestamp, event_id)) as first_says_identified,
+        maxMap(map(distinct_id, (timestamp, event_id))) as last_seen,
+        maxMapIf(map(distinct_id, (timestamp, event_id)), is_identified) as last_said,
+        count() as events_count,
+        countIf(is_pageview) as pageviews_count,
+        {% for column, name in {
+            'current_url': 'entry_url', 'host': 'entry_host', 'pathname': 'entry_pathname',
+            'referrer': 'entry_referrer', 'referring_domain': 'entry_referring_domain'
+        }.items() -%}
+        {{ first_value_of(column) }} as {{ name }},
+        {% endfor -%}
+        {{ last_value_of('current_url') }} as exit_url,
+        {{ last_value_of('pathname') }} as exit_pathname,
+        {% for column in session_first_columns() -%}
+        {{ first_value_of('events_in_sessions.' ~ column) }} as {{ column }},
+        {% endfor -%}
+        minMapIf(
+            mapApply((name, value) -> (toString(name), (timestamp, event_id, value)), click_ids), notEmpty(click_ids)
+        ) as first_click_ids,
+        sum(toDecimal128(events_in_sessions.revenue, 6)) as revenue
+    from events_in_sessions
+    group by tenant_id, session_key, start_time
+)
+
+select
+    tenant_id,
+    session_key,
+    fromUnixTimestamp64Micro(start_time, 'UTC') as session_start,
+    concat(
+        if(
+            {{ is_derived('session_key') }},
+            lower(hex(sipHash128(tenant_id, session_key, island_start_time))),
+            sent_session_id
+        ),
+        if(number = 1, '', concat('~', toString(number)))
+    ) as session_id,
+    toDate(session_start) as session_date,
+    session_end,
+    fromUnixTimestamp64Micro(island_start_time, 'UTC') as island_start,
+    fromUnixTimestamp64Micro(island_end_time, 'UTC') as island_end,
+    first_distinct_id,
+    last_distinct_id,
+    first_says_identified,
+    last_seen,
+    last_said,
+    events_count,
+    pageviews_count,
+    entry_url,
+    entry_host,
+    entry_pathname,
+    entry_referrer,
+    entry_referring_domain,
+    exit_url,
+    exit_pathname,
+    {{ session_first_columns() | join(',\n    ') }},
+    cast(mapApply((name, value) -> (name, value.3), first_click_ids), 'Map(String, String)') as click_ids,
+    revenue,
+    {{ build_seq() }} as _build_seq
+from facts

@@ -1,0 +1,81 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'user_id', 'session_start', 'session_id'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
+    pre_hook="{{ delete_changed(
+        'changed_sessions', ['tenant_id', 'user_id', 'session_start', 'session_id'], where=\"change = 'before'\"
+    ) }}",
+) }}
+-- One row per session under its person, in the order that numbers a person's sessions. The person is that of the LAST
+-- identified event (one that says so, or was sent under an identified id); if there is none, of the first event.
+with sessions as (
+    select
+        tenant_id,
+        session_key,
+        session_start,
+        session_id,
+        session_date,
+        session_end,
+        first_distinct_id,
+        first_says_identified,
+        last_seen,
+        last_said
+    from {{ ref('int_session_facts') }}
+    where
+        1
+        {{ only_changed('changed_sessions', ['tenant_id', 'session_key', 'session_start'], where="change = 'after'") }}
+),
+
+ids as (
+    select
+        tenant_id,
+        session_key,
+        session_start,
+        distinct_id,
+        last_seen[distinct_id] as last_place,
+        mapContains(last_said, distinct_id) as says_identified,
+        last_said[distinct_id] as last_said_place,
+        distinct_id = first_distinct_id as is_first,
+        first_says_identified
+    from sessions
+    array join mapKeys(last_seen) as distinct_id
+),
+
+people as (
+    select
+        ids.tenant_id as tenant_id,
+        ids.session_key as session_key,
+        ids.session_start as session_start,
+        max(identities.is_identified or ids.says_identified) as is_identified,
+        argMaxIf(
+            identities.user_id,
+            if(identities.is_identified, ids.last_place, ids.last_said_place),
+            identities.is_identified or ids.says_identified
+        ) as identified_user_id,
+        anyIf(identities.user_id, ids.is_first) as first_user_id,
+        maxIf(ids.first_says_identified or identities.is_identified, ids.is_first) as starts_identified
+    from ids
+    inner join {{ ref('identities') }} as identities
+        on ids.tenant_id = identities.tenant_id and ids.distinct_id = identities.distinct_id
+    group by tenant_id, session_key, session_start
+)
+
+select
+    sessions.tenant_id as tenant_id,
+    if(people.is_identified, people.identified_user_id, people.first_user_id) as user_id,
+    sessions.session_start as session_start,
+    sessions.session_id as session_id,
+    sessions.session_key as session_key,
+    sessions.session_date as session_date,
+    toUnixTimestamp64Micro(sessions.session_end) - toUnixTimestamp64Micro(sessions.session_start) as duration_micros,
+    people.is_identified as is_identified,
+    people.is_identified and not people.starts_identified as became_identified,
+    {{ build_seq() }} as _build_seq
+from sessions
+inner join people
+    on
+        sessions.tenant_id = people.tenant_id
+        and sessions.session_key = people.session_key
+        and sessions.session_start = people.session_start

@@ -1,0 +1,37 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'date', 'event', 'hour'],
+    pre_hook="{{ delete_changed('changed_event_hours', ['tenant_id', 'date', 'event', 'hour']) }}",
+) }}
+-- One row per (tenant_id, event, date, hour) in which the event happened.
+with counts as (
+    select
+        tenant_id,
+        event_date,
+        event,
+        hour,
+        distinct_id,
+        events_count
+    from {{ ref('int_id_hours') }}
+    where
+        1
+        {{ only_changed(
+            'changed_event_hours', ['tenant_id', 'date', 'event', 'hour'],
+            own_columns=['tenant_id', 'event_date', 'event', 'hour']
+        ) }}
+)
+
+select
+    counts.tenant_id as tenant_id,
+    counts.event as event,
+    counts.event_date as date,
+    counts.hour as hour,
+    sum(counts.events_count) as events_count,
+    uniqExact(identities.user_id) as users_count,
+    {{ build_seq() }} as _build_seq
+from counts
+inner join {{ ref('identities') }} as identities
+    on counts.tenant_id = identities.tenant_id and counts.distinct_id = identities.distinct_id
+group by tenant_id, event, date, hour

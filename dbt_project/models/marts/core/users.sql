@@ -1,0 +1,112 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'user_id'],
+    pre_hook="{{ delete_changed('changed_users', ['tenant_id', 'user_id']) }}",
+) }}
+-- One row per person (tenant_id, user_id) with at least one event, anonymous people included.
+with ids as (
+    select
+        tenant_id,
+        distinct_id,
+        user_id,
+        is_identified
+    from {{ ref('identities') }}
+    where
+        1
+        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+),
+
+people as (
+    select
+        tenant_id,
+        user_id,
+        max(is_identified) as is_identified,
+        count() as distinct_ids_count
+    from ids
+    group by tenant_id, user_id
+),
+
+id_days as (
+    select
+        days.tenant_id as tenant_id,
+        ids.user_id as user_id,
+        min(days.first_at) as first_seen_at,
+        max(days.last_at) as last_seen_at,
+        sum(days.events_count) as events_count,
+        sum(days.pageviews_count) as pageviews_count,
+        sum(days.revenue) as lifetime_value
+    from {{ ref('int_id_days') }} as days
+    inner join ids on days.tenant_id = ids.tenant_id and days.distinct_id = ids.distinct_id
+    {% if is_incremental() %}
+        where (days.tenant_id, days.distinct_id) in (select tenant_id, distinct_id from ids)
+    {% endif %}
+    group by tenant_id, user_id
+),
+
+sessions as (
+    select
+        tenant_id,
+        user_id,
+        count() as sessions_count,
+        sum(duration_micros) / count() / 1e6 as average_session_duration
+    from {{ ref('int_user_sessions') }}
+    where
+        1
+        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+    group by tenant_id, user_id
+),
+
+-- `$set` wins over `$set_once`: the last set, else the first set once
+attribute_values as (
+    select
+        attributes.tenant_id as tenant_id,
+        ids.user_id as user_id,
+        attributes.name as name,
+        max(attributes.last_set) as last_set,
+        minIf(attributes.first_set_once, attributes.first_set_once.2 != '') as first_set_once,
+        if(last_set.2 != '', last_set.3, first_set_once.3) as value
+    from {{ ref('int_id_attributes') }} as attributes
+    inner join ids on attributes.tenant_id = ids.tenant_id and attributes.distinct_id = ids.distinct_id
+    {% if is_incremental() %}
+        where (attributes.tenant_id, attributes.distinct_id) in (select tenant_id, distinct_id from ids)
+    {% endif %}
+    group by tenant_id, user_id, name
+),
+
+attributes as (
+    select
+        tenant_id,
+        user_id,
+        concat(
+            '{',
+            arrayStringConcat(
+                arrayMap(pair -> concat(toJSONString(pair.1), ':', pair.2), arraySort(groupArray((name, value)))), ','
+            ),
+            '}'
+        ) as attributes
+    from attribute_values
+    group by tenant_id, user_id
+)
+
+select
+    people.tenant_id as tenant_id,
+    people.user_id as user_id,
+    {{ tracking_id('people.tenant_id', 'people.user_id') }} as tracking_id,
+    people.is_identified as is_identified,
+    people.distinct_ids_count as distinct_ids_count,
+    id_days.first_seen_at as first_seen_at,
+    id_days.last_seen_at as last_seen_at,
+    toDate(id_days.first_seen_at) as first_seen_date,
+    sessions.sessions_count as sessions_count,
+    id_days.events_count as events_count,
+    id_days.pageviews_count as pageviews_count,
+    id_days.lifetime_value as lifetime_value,
+    if(sessions.sessions_count = 0, null, sessions.average_session_duration) as average_session_duration,
+    if(attributes.attributes = '', '{}', attributes.attributes) as attributes,
+    {{ build_seq() }} as _build_seq
+from people
+inner join id_days on people.tenant_id = id_days.tenant_id and people.user_id = id_days.user_id
+left join sessions on people.tenant_id = sessions.tenant_id and people.user_id = sessions.user_id
+left join attributes on people.tenant_id = attributes.tenant_id and people.user_id = attributes.user_id
