@@ -1,0 +1,81 @@
+"""`footfall build`: the job build_warehouse, in this process."""
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from cli.console import err, out, output_into
+from cli.errors import first_clickhouse_line
+from warehouse.connection import Warehouse, connect
+from warehouse.errors import FootfallError
+from warehouse.lock import exclusive
+from warehouse.settings import get_settings
+
+if TYPE_CHECKING:
+    from orchestration.run import BuildOutcome
+
+
+class _Printed(logging.Handler):
+    """Prints what the orchestration says, as it says it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err().print(record.getMessage(), markup=False)
+
+
+def run_build(*, full_refresh: bool) -> None:
+    """Build what waits; raises FootfallError if the build failed (nothing is published then)."""
+    with connect(get_settings()) as warehouse:
+        started = time.monotonic()
+        if build(warehouse, full_refresh=full_refresh) is None:
+            return
+        out().print(
+            f"Published {warehouse.settings.database} in {time.monotonic() - started:.1f} s. See: footfall status",
+            markup=False,
+        )
+
+
+def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome | None":
+    """Run the job on a connected warehouse; None if there was nothing to build, which is seen without Dagster.
+
+    Raises FootfallError if the build failed.
+    """
+    from orchestration import build_log
+    from orchestration.plan import make_plan
+    from warehouse import publishing
+
+    with exclusive(warehouse.settings, "build"):
+        if not full_refresh:
+            build_log.settle(warehouse, swap_finished=publishing.recover(warehouse))
+        plan = make_plan(warehouse, full_refresh=full_refresh)
+    if plan.nothing_to_do:
+        nothing = "Nothing has been loaded yet." if plan.to_seq == 0 else "Nothing to build: everything is published."
+        out().print(nothing, markup=False)
+        return None
+
+    log = warehouse.settings.home / "logs" / "build.log"
+    handler = _Printed()
+    progress = logging.getLogger("footfall.build")
+    progress.addHandler(handler)
+    try:
+        with output_into(log):
+            # Dagster and dbt take seconds to start: say at once that something happens.
+            err().print("Starting the job build_warehouse", markup=False)
+            from orchestration.run import run_build as run
+
+            outcome = run(warehouse.settings, full_refresh=full_refresh)
+    finally:
+        progress.removeHandler(handler)
+    if not outcome.success:
+        raise _failure(outcome, warehouse.settings.database, str(log))
+    return outcome
+
+
+def _failure(outcome: "BuildOutcome", database: str, log: str) -> FootfallError:
+    if outcome.failed_checks:
+        names = ", ".join(outcome.failed_checks[:5]) + (" …" if len(outcome.failed_checks) > 5 else "")
+        return FootfallError(
+            f"{len(outcome.failed_checks)} checks failed: {names}. Nothing was published.",
+            f"{database} is as before; the failing rows can be looked at in {database}_next. Details are in {log}.",
+        )
+    reason = first_clickhouse_line(outcome.errors[0]).rstrip(".") if outcome.errors else "the job did not end well"
+    return FootfallError(f"The build failed: {reason}. Nothing was published.", f"Details are in {log}.")

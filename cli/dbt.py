@@ -1,0 +1,35 @@
+"""`footfall dbt …`: dbt itself, on this warehouse, for those who know it."""
+
+import os
+import subprocess
+
+from warehouse.connection import connect
+from warehouse.lock import exclusive
+from warehouse.settings import get_settings
+
+# Commands that change no table need no lock.
+_READING = {"parse", "compile", "ls", "list", "show", "debug", "docs", "test", "source", "deps", "clean"}
+
+
+def run_dbt(arguments: tuple[str, ...]) -> int:
+    """Run dbt with these arguments in the work-in-progress database and return its exit code.
+
+    Nothing is published by it: that is `footfall build`'s doing, which prepares the database anew.
+    """
+    from orchestration.project import dbt_executable, environment, project_dir
+
+    settings = get_settings()
+    project = str(project_dir())
+    with connect(settings) as warehouse:
+        command = [dbt_executable(), *arguments]
+        variables = {
+            **os.environ,
+            **warehouse.environment(),
+            **environment(settings),
+            "DBT_PROJECT_DIR": project,
+            "DBT_PROFILES_DIR": project,
+        }
+        if _READING.intersection(arguments) or not arguments or arguments[0].startswith("-"):
+            return subprocess.run(command, env=variables, check=False).returncode
+        with exclusive(settings, f"dbt {arguments[0]}"):
+            return subprocess.run(command, env=variables, check=False).returncode

@@ -1,0 +1,165 @@
+"""The `footfall` command: its commands, options and exit codes.
+
+Everything heavy is imported inside the command that needs it, so that `footfall --help` answers at once.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.errors import FAILED, INTERRUPTED, report
+
+TABLES = {
+    "events": "events",
+    "identity-mappings": "identity_mappings",
+    "funnels": "funnel_steps",
+    "retention-definitions": "retention_definitions",
+}
+
+
+# Looked up in the arguments when an error is reported, hence nothing to pass on.
+verbose_option = click.option("--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="footfall", message="%(prog)s %(version)s")
+@verbose_option
+def cli() -> None:
+    """Footfall: product and location analytics on ClickHouse, dbt and Dagster."""
+
+
+@cli.command()
+@verbose_option
+def demo() -> None:
+    """Load, build, check and publish the bundled sample, then show what is in it."""
+    from cli.demo import run_demo
+
+    run_demo()
+
+
+@cli.command()
+@click.option("--warehouse-only", is_flag=True, help="Only the local warehouse, without the Dagster UI.")
+@verbose_option
+def up(warehouse_only: bool) -> None:
+    """Run the local warehouse and the Dagster UI in the foreground, until Ctrl-C."""
+    from cli.up import run_up
+
+    run_up(warehouse_only=warehouse_only)
+
+
+@cli.group()
+def load() -> None:
+    """Load files or folders (.ndjson .jsonl .json .csv .parquet, plain, .gz or .zst)."""
+
+
+def _load_command(name: str, table: str, what: str) -> None:
+    @load.command(name, help=f"Load {what} from files or folders.")
+    @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+    @click.option("--tenant", default="", help="The tenant of rows that name none.")
+    @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The file's own name of a field.")
+    @click.option("--replace", is_flag=True, help="Supersede earlier loads of the same path.")
+    @verbose_option
+    def command(paths: tuple[Path, ...], tenant: str, mapping: tuple[str, ...], replace: bool) -> None:
+        from cli.load import run_load
+
+        run_load(table, paths, tenant=tenant, mapping=_mapping(mapping), replace=replace)
+
+
+def _mapping(options: tuple[str, ...]) -> dict[str, str]:
+    mapping = {}
+    for option in options:
+        field, separator, column = option.partition("=")
+        if not (field and separator and column):
+            raise click.BadParameter(f"'{option}' is not of the form field=column.", param_hint="--map")
+        mapping[field] = column
+    return mapping
+
+
+_load_command("events", TABLES["events"], "events")
+_load_command("identity-mappings", TABLES["identity-mappings"], "identity mappings (anonymous id to user id)")
+_load_command("funnels", TABLES["funnels"], "funnel definitions, one row per step,")
+_load_command("retention-definitions", TABLES["retention-definitions"], "retention definitions")
+
+
+@cli.command()
+@click.option("--full-refresh", is_flag=True, help="Rebuild every table from all committed loads.")
+@verbose_option
+def build(full_refresh: bool) -> None:
+    """Build, check and publish all that the committed loads call for."""
+    from cli.build import run_build
+
+    run_build(full_refresh=full_refresh)
+
+
+@cli.command()
+@click.argument("query")
+@click.option("--format", "output_format", default=None, metavar="F", help="Any ClickHouse output format.")
+@verbose_option
+def sql(query: str, output_format: str | None) -> None:
+    """Run one query on the warehouse; the published database is the default database."""
+    from cli.sql import run_sql
+
+    run_sql(query, output_format)
+
+
+@cli.command()
+@verbose_option
+def status() -> None:
+    """Show the warehouse, the last load and build, what waits to be built, row counts and failed checks."""
+    from cli.status import run_status
+
+    run_status()
+
+
+@cli.command()
+@verbose_option
+def rollback() -> None:
+    """Put the previously published version back."""
+    from cli.rollback import run_rollback
+
+    run_rollback()
+
+
+@cli.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dbt(arguments: tuple[str, ...]) -> None:
+    """Run dbt with these arguments against this warehouse's work-in-progress database."""
+    from cli.dbt import run_dbt
+
+    sys.exit(run_dbt(arguments))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script: runs a command and ends the process with 0 (done), 1 (failed) or 2 (makes no sense)."""
+    sys.exit(_exit_code(lambda: _run(arguments)))
+
+
+def _run(arguments: list[str] | None) -> None:
+    with cli.make_context("footfall", sys.argv[1:] if arguments is None else arguments) as context:
+        cli.invoke(context)
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    try:
+        run()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough. Python would complain again when it flushes stdout.
+        sys.stdout = None
+        return FAILED
+    except Exception as error:
+        return report(error, verbose="--verbose" in sys.argv)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

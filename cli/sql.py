@@ -1,0 +1,73 @@
+"""`footfall sql`: one query, streamed to stdout in any ClickHouse format."""
+
+import sys
+
+import httpx
+
+from cli.errors import first_clickhouse_line
+from warehouse.connection import Warehouse, connect
+from warehouse.errors import FootfallError
+from warehouse.settings import get_settings
+
+_READABLE = "PrettyCompactMonoBlock"
+
+
+def run_sql(query: str, output_format: str | None) -> None:
+    """Run the query with the published database as default; raises FootfallError with the server's first line."""
+    with connect(get_settings()) as warehouse:
+        settings = warehouse.settings
+        if settings.is_local:
+            _create_published(warehouse)
+        terminal = sys.stdout.isatty()
+        parameters = {
+            "database": settings.database,
+            # A default only: a FORMAT clause in the query itself wins.
+            "default_format": output_format or _READABLE,
+            "output_format_pretty_row_numbers": "0",
+            "output_format_pretty_color": "1" if terminal else "0",
+            "output_format_pretty_max_rows": "10000",
+        }
+        scheme = "https" if warehouse.secure else "http"
+        with (
+            httpx.Client(base_url=f"{scheme}://{warehouse.host}:{warehouse.port}", timeout=None) as client,
+            client.stream(
+                "POST",
+                "/",
+                params=parameters,
+                content=query.strip().rstrip(";").encode(),
+                headers={
+                    "X-ClickHouse-User": warehouse.user,
+                    "X-ClickHouse-Key": warehouse.password.get_secret_value(),
+                },
+            ) as response,
+        ):
+            if response.status_code != httpx.codes.OK:
+                raise _failure(response.read().decode(errors="replace"), settings.database)
+            try:
+                for block in response.iter_bytes():
+                    sys.stdout.buffer.write(block)
+            except httpx.RemoteProtocolError:
+                # The server broke the answer off: what it says about it is at the end of what came.
+                sys.stdout.buffer.flush()
+                raise FootfallError(
+                    "The query failed after its first rows.", "The last lines of the output say why."
+                ) from None
+        sys.stdout.flush()
+
+
+def _create_published(warehouse: Warehouse) -> None:
+    """So that a query which names no table of ours (`SELECT 1`) works on a warehouse that is still empty."""
+    client = warehouse.client()
+    try:
+        client.command("CREATE DATABASE IF NOT EXISTS {db:Identifier}", parameters={"db": warehouse.settings.database})
+    finally:
+        client.close()
+
+
+def _failure(answer: str, database: str) -> FootfallError:
+    if "UNKNOWN_DATABASE" in answer and f" {database} " in answer.replace("`", " ").replace("'", " "):
+        return FootfallError(
+            f"There is no database {database!r} yet.", "Load something and build it: footfall load events PATH."
+        )
+    next_step = 'footfall sql "SHOW TABLES" lists what there is.' if "UNKNOWN_TABLE" in answer else ""
+    return FootfallError(first_clickhouse_line(answer), next_step)

@@ -1,0 +1,118 @@
+"""`footfall status`: where the warehouse is, what was loaded and built last, what waits, what failed."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from cli.console import out
+from warehouse.connection import Warehouse, connect
+from warehouse.settings import get_settings
+
+if TYPE_CHECKING:
+    from orchestration.build_log import Build
+
+
+def run_status() -> None:
+    """Print the state of the warehouse."""
+    from rich.table import Table
+
+    from orchestration import build_log
+    from orchestration.plan import make_plan
+
+    settings = get_settings()
+    with connect(settings) as warehouse:
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(style="bold")
+        facts.add_column()
+        facts.add_row("Warehouse", _where(warehouse))
+        facts.add_row("Last load", _last_load(warehouse))
+        builds = build_log.builds(warehouse)
+        facts.add_row("Last build", _build(builds[0]) if builds else "none yet")
+        if builds and builds[0].status != "published":
+            last = build_log.last_published(warehouse)
+            facts.add_row("Published", _build(last) if last else "nothing yet")
+        plan = make_plan(warehouse)
+        facts.add_row("Waiting", "nothing" if plan.nothing_to_do else f"{plan.reason} (footfall build)")
+        failed = builds[0].failed_checks if builds and builds[0].status == "failed" else ()
+        facts.add_row("Failed checks", "\n".join(failed) if failed else "none")
+        out().print(facts)
+        tables = _tables(warehouse)
+        if tables:
+            out().print()
+            out().print(tables)
+
+
+def _where(warehouse: Warehouse) -> str:
+    client = warehouse.client()
+    version = client.server_version
+    client.close()
+    settings = warehouse.settings
+    kind = f"local, in {settings.home}" if settings.is_local else "of CLICKHOUSE_HOST"
+    return f"ClickHouse {version} at {warehouse.host}:{warehouse.port} ({kind})"
+
+
+def _last_load(warehouse: Warehouse) -> str:
+    from orchestration.build_log import exists
+
+    raw = warehouse.settings.raw_database
+    client = warehouse.client()
+    try:
+        if not exists(warehouse, raw, "loads"):
+            return "none yet"
+        rows = client.query(
+            """
+            SELECT `table`, path, status, rows_accepted, rows_rejected, rows_duplicate, committed_at
+            FROM {raw:Identifier}.loads FINAL ORDER BY committed_at DESC LIMIT 1
+            """,
+            parameters={"raw": raw},
+        ).result_rows
+    finally:
+        client.close()
+    if not rows:
+        return "none yet"
+    table, path, status, accepted, rejected, duplicate, at = rows[0]
+    return (
+        f"{path} into {table}, {status} {_time(at)}: "
+        f"{accepted:,} rows accepted, {rejected:,} rejected, {duplicate:,} duplicate"
+    )
+
+
+def _build(build: "Build") -> str:
+    when = f"published {_time(build.published_at)}" if build.published_at else f"started {_time(build.started_at)}"
+    status = build.status.replace("_", " ")
+    kind = "full" if build.full_refresh else "incremental"
+    prefix = "" if build.status == "published" else f"{status}, "
+    return f"{prefix}{when}, {kind}, loads {build.from_seq + 1} to {build.to_seq}"
+
+
+def _tables(warehouse: Warehouse) -> Any:
+    from rich.table import Table
+
+    settings = warehouse.settings
+    client = warehouse.client()
+    try:
+        rows = client.query(
+            """
+            SELECT database, name, total_rows, total_bytes
+            FROM system.tables
+            WHERE database IN ({raw:String}, {published:String})
+                AND total_rows IS NOT NULL
+                AND NOT match(name, '^(int_|incoming_|\\.|tracking_key$|publish_journal$)')
+            ORDER BY database != {raw:String}, name
+            """,
+            parameters={"raw": settings.raw_database, "published": settings.database},
+        ).result_rows
+    finally:
+        client.close()
+    if not rows:
+        return None
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Table")
+    table.add_column("Rows", justify="right")
+    table.add_column("MB", justify="right")
+    for database, name, count, size in rows:
+        table.add_row(f"{database}.{name}", f"{count:,}", f"{(size or 0) / 1e6:,.1f}")
+    return table
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "?"

@@ -1,0 +1,140 @@
+"""Runs Great Expectations suites over a database and says what failed. Knows no Dagster.
+
+A suite is a file of `suites/`, named after the table it is about, in Great Expectations' own terms. Great Expectations
+takes seconds to import, so it is imported only when suites are run, and all suites share one context.
+"""
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from warehouse.connection import Warehouse
+
+SUITES = Path(__file__).parent / "suites"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is expected of one table: dicts with `type`, `kwargs`, `severity` ('critical' or 'warning') and `why`."""
+
+    table: str
+    expectations: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """What came of one suite: how many expectations held, and a sentence for each one that did not."""
+
+    table: str
+    passed: int
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def success(self) -> bool:
+        """Whether nothing critical failed."""
+        return not self.failures
+
+
+def read_suites(folder: Path = SUITES) -> list[Suite]:
+    """The suites of a folder, one per YAML file, by table name."""
+    suites = []
+    for file in sorted(folder.glob("*.yml")):
+        parsed = yaml.safe_load(file.read_text(encoding="utf-8"))
+        suites.append(Suite(table=file.stem, expectations=tuple(parsed["expectations"])))
+    return suites
+
+
+def import_in_background() -> None:
+    """Start importing Great Expectations in a thread, for a caller that waits for something else meanwhile."""
+    _quiet()
+    threading.Thread(target=import_module, args=("great_expectations",), daemon=True).start()
+
+
+def run_suites(warehouse: Warehouse, database: str, suites: Sequence[Suite]) -> Iterator[SuiteResult]:
+    """Run the suites over the tables of a database, in one context, and yield a result for each.
+
+    A table that is not there fails its suite.
+    """
+    _quiet()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+        from sqlalchemy import URL
+
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
+        url = URL.create(
+            "clickhousedb",
+            username=warehouse.user,
+            password=warehouse.password.get_secret_value(),
+            host=warehouse.host,
+            port=warehouse.port,
+            database=database,
+            query={"secure": "true"} if warehouse.secure else {},
+        )
+        source = context.data_sources.add_sql("candidate", connection_string=url.render_as_string(hide_password=False))
+        for suite in suites:
+            yield _run(gx, source, suite)
+
+
+def _quiet() -> None:
+    # Great Expectations reads this once, at import.
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+
+def _run(gx: Any, source: Any, suite: Suite) -> SuiteResult:
+    try:
+        asset = source.add_table_asset(suite.table, table_name=suite.table)
+        batch = asset.add_batch_definition_whole_table("all").get_batch()
+    except Exception as error:
+        return SuiteResult(suite.table, 0, (f"the table cannot be read: {str(error).splitlines()[0]}",), ())
+    # Results come back in an order of their own: each expectation carries its place in the suite.
+    expectations = [
+        getattr(gx.expectations, _class_name(entry["type"]))(**entry.get("kwargs", {}), meta={"place": place})
+        for place, entry in enumerate(suite.expectations)
+    ]
+    outcome = batch.validate(gx.ExpectationSuite(name=suite.table, expectations=expectations))
+    failures: list[str] = []
+    doubts: list[str] = []
+    for result in sorted(outcome.results, key=lambda result: result.expectation_config.meta["place"]):
+        entry = suite.expectations[result.expectation_config.meta["place"]]
+        if not result.success:
+            (doubts if entry.get("severity") == "warning" else failures).append(_sentence(entry, result))
+    passed = len(expectations) - len(failures) - len(doubts)
+    return SuiteResult(suite.table, passed, tuple(failures), tuple(doubts))
+
+
+def _class_name(expectation_type: str) -> str:
+    return "".join(word.capitalize() for word in expectation_type.split("_"))
+
+
+def _sentence(entry: dict[str, Any], result: Any) -> str:
+    exception = next(
+        (
+            info["exception_message"]
+            for info in _exceptions(result.exception_info)
+            if info.get("raised_exception") and info.get("exception_message")
+        ),
+        None,
+    )
+    if exception:
+        return f"{entry['why']}: could not be checked: {exception.strip().splitlines()[0]}"
+    found = result.result or {}
+    details = [
+        f"{key.replace('_', ' ')} {found[key]}"
+        for key in ("observed_value", "unexpected_count")
+        if found.get(key) is not None
+    ]
+    return f"{entry['why']}: not so ({', '.join(details)})" if details else f"{entry['why']}: not so"
+
+
+def _exceptions(info: dict[str, Any]) -> list[dict[str, Any]]:
+    return [info] if "raised_exception" in info else [value for value in info.values() if isinstance(value, dict)]

@@ -1,0 +1,69 @@
+"""The jobs and what starts them: schedules and the sensor on the landing folder, all off until switched on."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.model_assets import model_assets
+from orchestration.publication import published
+from orchestration.raw_assets import LANDING_DAYS, LANDING_TABLES, landing_assets
+from warehouse.settings import get_settings
+
+build_warehouse = dg.define_asset_job(
+    "build_warehouse",
+    selection=dg.AssetSelection.assets(model_assets, published),
+    description="Builds all tables for the loads committed since the last build, checks them, publishes them if "
+    "every blocking check passes. Ends at once if there is nothing to build. `footfall build` runs this job.",
+)
+
+load_landing = dg.define_asset_job(
+    "load_landing",
+    selection=dg.AssetSelection.assets(*landing_assets),
+    partitions_def=LANDING_DAYS,
+    description="Loads a day of the landing folder; files that are already loaded are skipped.",
+)
+
+hourly_build = dg.ScheduleDefinition(
+    name="hourly_build",
+    job=build_warehouse,
+    cron_schedule="15 * * * *",
+    description="Builds what has been loaded since the last build; a second's work if that is nothing.",
+)
+
+daily_landing = dg.build_schedule_from_partitioned_job(
+    load_landing,
+    name="daily_landing",
+    hour_of_day=1,
+    description="Loads yesterday's landing folder, for those who do not use the sensor.",
+)
+
+
+@dg.sensor(
+    job=load_landing,
+    minimum_interval_seconds=60,
+    description="Loads a landing day as soon as a file in it is new, changed or gone.",
+)
+def landing_folder(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Request a run for every landing day whose files look different from what the last tick saw."""
+    seen = json.loads(context.cursor) if context.cursor else {}
+    now = landing_state(get_settings().home / "landing")
+    valid = set(LANDING_DAYS.get_partition_keys())
+    changed = sorted(day for day in seen.keys() | now.keys() if seen.get(day) != now.get(day) and day in valid)
+    context.update_cursor(json.dumps(now, sort_keys=True))
+    for day in changed:
+        yield dg.RunRequest(run_key=f"{day}:{now.get(day)}", partition_key=day)
+    if not changed:
+        yield dg.SkipReason("No landing day has changed.")
+
+
+def landing_state(landing: Path) -> dict[str, list[list[str | int]]]:
+    """The files of each landing day with size and modification time (ns); reads no file."""
+    state: dict[str, list[list[str | int]]] = {}
+    for table in LANDING_TABLES:
+        for file in sorted((landing / table).glob("*/*")):
+            if file.is_file() and not file.name.startswith("."):
+                stat = file.stat()
+                state.setdefault(file.parent.name, []).append([f"{table}/{file.name}", stat.st_size, stat.st_mtime_ns])
+    return state

@@ -1,0 +1,163 @@
+"""`build_log` in the published database: one row per build, kept by the orchestration, never swapped by publishing."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from warehouse.connection import Warehouse
+
+Status = Literal["running", "published", "failed", "rolled_back"]
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS {db:Identifier}.build_log
+(
+    build_id       String,
+    from_seq       UInt64,
+    to_seq         UInt64,
+    started_at     DateTime64(6, 'UTC'),
+    published_at   Nullable(DateTime64(6, 'UTC')),
+    full_refresh   Bool,
+    status         LowCardinality(String),
+    project_hash   String,
+    failed_checks  Array(String),
+    version        UInt64
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY build_id
+COMMENT 'One row per build: what it covered, when it was published, how it ended'
+"""
+
+_COLUMNS = (
+    "build_id",
+    "from_seq",
+    "to_seq",
+    "started_at",
+    "published_at",
+    "full_refresh",
+    "status",
+    "project_hash",
+    "failed_checks",
+)
+
+
+@dataclass(frozen=True)
+class Build:
+    """One row of the build log.
+
+    It covers the loads with from_seq < load_seq <= to_seq; `build_id` is the Dagster run's id; `project_hash` the
+    fingerprint of the project and the tracking key that it was built with; `failed_checks` names what stopped it.
+    """
+
+    build_id: str
+    from_seq: int
+    to_seq: int
+    started_at: datetime
+    published_at: datetime | None
+    full_refresh: bool
+    status: Status
+    project_hash: str
+    failed_checks: tuple[str, ...] = ()
+
+
+def settle(warehouse: Warehouse, *, swap_finished: bool) -> None:
+    """Say how a build that died ended; call it with the lock held, so that nothing can be running.
+
+    `swap_finished`: what `warehouse.publishing.recover` returned, True if the build died while it was being
+    published, and has been published now.
+    """
+    for build in builds(warehouse):
+        if build.status == "running" and swap_finished:
+            published(warehouse, build.build_id)
+        elif build.status == "running":
+            failed(warehouse, build.build_id, ("interrupted",))
+
+
+def start(warehouse: Warehouse, build: Build) -> None:
+    """Write a build as running."""
+    _create(warehouse)
+    _write(warehouse, build)
+
+
+def published(warehouse: Warehouse, build_id: str) -> None:
+    """Write that the build is what people now read."""
+    _write(warehouse, replace(get(warehouse, build_id), status="published", published_at=datetime.now(UTC)))
+
+
+def failed(warehouse: Warehouse, build_id: str, checks: tuple[str, ...]) -> None:
+    """Write that the build ended without being published, and what stopped it."""
+    _write(warehouse, replace(get(warehouse, build_id), status="failed", failed_checks=checks))
+
+
+def rolled_back(warehouse: Warehouse, build: Build) -> None:
+    """Write that a published build is no longer what people read."""
+    _write(warehouse, replace(build, status="rolled_back"))
+
+
+def restored(warehouse: Warehouse, build: Build) -> None:
+    """Write a build again as it was."""
+    _write(warehouse, build)
+
+
+def builds(warehouse: Warehouse) -> list[Build]:
+    """All builds, the latest first; empty if nothing was ever built."""
+    client = warehouse.client()
+    try:
+        if not exists(warehouse, warehouse.settings.database, "build_log"):
+            return []
+        rows = client.query(
+            f"SELECT {', '.join(_COLUMNS)} FROM {{db:Identifier}}.build_log FINAL ORDER BY started_at DESC",  # noqa: S608 - our own column names
+            parameters={"db": warehouse.settings.database},
+        ).named_results()
+        return [Build(**{**row, "failed_checks": tuple(row["failed_checks"])}) for row in rows]
+    finally:
+        client.close()
+
+
+def get(warehouse: Warehouse, build_id: str) -> Build:
+    """The build of that id. Raises KeyError if the log has none."""
+    for build in builds(warehouse):
+        if build.build_id == build_id:
+            return build
+    raise KeyError(build_id)
+
+
+def last_published(warehouse: Warehouse) -> Build | None:
+    """The build whose tables people read; None before the first."""
+    done = [build for build in builds(warehouse) if build.status == "published"]
+    return max(done, key=lambda build: build.published_at or build.started_at, default=None)
+
+
+def exists(warehouse: Warehouse, database: str, table: str) -> bool:
+    """Whether there is such a table."""
+    client = warehouse.client()
+    try:
+        found = client.query(
+            "SELECT count() FROM system.tables WHERE database = {db:String} AND name = {table:String}",
+            parameters={"db": database, "table": table},
+        )
+        return bool(found.first_row[0])
+    finally:
+        client.close()
+
+
+def _create(warehouse: Warehouse) -> None:
+    client = warehouse.client()
+    try:
+        database = {"db": warehouse.settings.database}
+        client.command("CREATE DATABASE IF NOT EXISTS {db:Identifier}", parameters=database)
+        client.command(_CREATE, parameters=database)
+    finally:
+        client.close()
+
+
+def _write(warehouse: Warehouse, build: Build) -> None:
+    now = datetime.now(UTC)
+    row = [getattr(build, column) for column in _COLUMNS]
+    row[_COLUMNS.index("failed_checks")] = list(build.failed_checks)
+    client = warehouse.client(warehouse.settings.database)
+    try:
+        client.insert("build_log", [[*row, int(now.timestamp() * 1e6)]], column_names=[*_COLUMNS, "version"])
+        # For those who read the table without FINAL; it holds a handful of rows.
+        client.command("OPTIMIZE TABLE build_log FINAL")
+    finally:
+        client.close()

@@ -1,0 +1,22 @@
+"""The code location: everything Dagster knows of Footfall. Loaded by workspace.yaml."""
+
+import dagster as dg
+
+from orchestration.automation import build_warehouse, daily_landing, hourly_build, landing_folder, load_landing
+from orchestration.expectation_checks import expectation_checks
+from orchestration.model_assets import model_assets
+from orchestration.publication import published
+from orchestration.raw_assets import landing_assets, shown_assets
+from orchestration.resources import WarehouseResource, dbt_resource
+
+defs = dg.Definitions(
+    assets=[*landing_assets, *shown_assets, model_assets, published],
+    asset_checks=[expectation_checks],
+    jobs=[build_warehouse, load_landing],
+    schedules=[hourly_build, daily_landing],
+    sensors=[landing_folder],
+    resources={"warehouse": WarehouseResource(), "dbt": dbt_resource()},
+    # One process per run: the steps share the run's lock and connection, and there is nothing to run in parallel
+    # beside dbt's own threads.
+    executor=dg.in_process_executor,
+)

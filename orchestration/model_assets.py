@@ -1,0 +1,137 @@
+"""The dbt models as assets, and the build: prepare the candidate database, let dbt build and test in it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtProject, dbt_assets
+from pydantic import Field
+
+from expectations.runner import import_in_background
+from ingest import raw_tables
+from orchestration import build_log
+from orchestration.plan import Plan, make_plan
+from orchestration.project import artifacts_dir, manifest, project_dir
+from orchestration.resources import DbtResource, WarehouseResource, dbt_environment
+from orchestration.said import say
+from orchestration.translator import FootfallTranslator
+from warehouse import publishing, tracking_key
+from warehouse.connection import Warehouse
+from warehouse.settings import get_settings
+
+MANIFEST = manifest(get_settings(), project_dir())
+
+
+class BuildConfig(dg.Config):
+    """What a person may ask of a build."""
+
+    full_refresh: bool = Field(
+        default=False,
+        description="Rebuild every table from all committed loads. Safe at any time: the result is the same, row for "
+        "row; it only takes longer.",
+    )
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    dagster_dbt_translator=FootfallTranslator(),
+    project=DbtProject(project_dir()),
+    name="build_models",
+)
+def model_assets(
+    context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource, dbt: DbtResource
+) -> Iterator[Any]:
+    """Build and test all models in the candidate database; nothing at all if nothing calls for it."""
+    if context.is_subset:
+        # The published tables are one version: some of them built further than the others would contradict them.
+        raise dg.Failure("Footfall's tables are built all together: start the job build_warehouse.")
+    opened = warehouse.get()
+    raw_tables.create(opened)
+    if not config.full_refresh:  # which replaces everything, and so is the way out if a swap cannot be finished
+        build_log.settle(opened, swap_finished=publishing.recover(opened))
+    tracking_key.store(opened)
+    plan = make_plan(opened, full_refresh=config.full_refresh)
+    if plan.nothing_to_do:
+        say(context.log, "Nothing to build: the published tables already contain every committed load.")
+        return
+    say(context.log, f"Building: {plan.reason}")
+    publishing.prepare(opened, plan.full_refresh)
+    build_log.start(opened, _build(context.run_id, plan))
+    yield from _run_dbt(context, opened, dbt, plan)
+
+
+def _build(build_id: str, plan: Plan) -> build_log.Build:
+    return build_log.Build(
+        build_id=build_id,
+        from_seq=0 if plan.full_refresh else plan.from_seq,
+        to_seq=plan.to_seq,
+        started_at=datetime.now(UTC),
+        published_at=None,
+        full_refresh=plan.full_refresh,
+        status="running",
+        project_hash=plan.project_hash,
+    )
+
+
+def _run_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: DbtResource, plan: Plan) -> Iterator[Any]:
+    # Unit tests check the code, on data of their own; they belong into the test suite, not into a nightly build.
+    arguments = ["build", "--exclude", "resource_type:unit_test"]
+    if plan.full_refresh:
+        arguments.append("--full-refresh")
+    failed_checks: list[str] = []
+    passed, built, whole = 0, 0, False
+    try:
+        with dbt_environment(warehouse):
+            invocation = dbt.cli(arguments, context=context, target_path=artifacts_dir(warehouse.settings) / "target")
+        # dbt takes seconds to start, and so does what the next step needs.
+        import_in_background()
+        for event in invocation.stream():
+            if isinstance(event, dg.Output):
+                built += 1
+                context.add_output_metadata(_table_metadata(warehouse, context, event), output_name=event.output_name)
+            elif isinstance(event, dg.AssetCheckResult) and event.passed:
+                passed += 1
+            elif isinstance(event, dg.AssetCheckResult):
+                check = f"{event.check_name} on {event.asset_key.to_user_string() if event.asset_key else '?'}"
+                say(context.log, f"  {event.severity.value.lower()}: {check}")
+                if event.severity == dg.AssetCheckSeverity.ERROR:
+                    failed_checks.append(check)
+            yield event
+        whole = True
+        say(context.log, f"dbt: {built} models built, {passed} tests passed")
+    finally:
+        if not whole:
+            build_log.failed(warehouse, context.run_id, tuple(failed_checks) or ("dbt build",))
+
+
+def _table_metadata(
+    warehouse: Warehouse, context: dg.AssetExecutionContext, output: "dg.Output[Any]"
+) -> dict[str, Any]:
+    """Row count and columns of the table just built; both are metadata to ClickHouse, no row is read."""
+    names = {
+        "db": warehouse.settings.next_database,
+        "table": context.asset_key_for_output(output.output_name).path[-1],
+    }
+    client = warehouse.client()
+    try:
+        columns = client.query(
+            """
+            SELECT name, type, comment FROM system.columns
+            WHERE database = {db:String} AND table = {table:String} ORDER BY position
+            """,
+            parameters=names,
+        ).result_rows
+        rows = client.query(
+            "SELECT total_rows FROM system.tables WHERE database = {db:String} AND name = {table:String}",
+            parameters=names,
+        ).result_rows
+    finally:
+        client.close()
+    schema = dg.TableSchema(
+        [dg.TableColumn(name, type=kind, description=comment or None) for name, kind, comment in columns]
+    )
+    row_count = rows[0][0] if rows else None
+    # A view has no row count.
+    counted = {} if row_count is None else {"dagster/row_count": row_count}
+    return {"dagster/column_schema": schema, **counted}

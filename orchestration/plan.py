@@ -1,0 +1,85 @@
+"""What a build has to do: which loads are new to the published tables, and whether it must start from scratch."""
+
+import hashlib
+from dataclasses import dataclass
+
+from orchestration import build_log
+from orchestration.project import content_hash, project_dir
+from warehouse.connection import Warehouse
+from warehouse.settings import Settings
+from warehouse.tracking_key import key_blocks, tracking_secret
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work of one build.
+
+    The published tables contain the loads up to `from_seq`; the committed ones go up to `to_seq`, and `waiting` of
+    them are in between (or were superseded in between). `reason` says in a few words why anything is done at all,
+    and is empty if nothing is to be done.
+    """
+
+    from_seq: int
+    to_seq: int
+    waiting: int
+    full_refresh: bool
+    reason: str
+    project_hash: str
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the published tables already are what a build would make of them."""
+        return not self.reason
+
+
+def make_plan(warehouse: Warehouse, *, full_refresh: bool = False) -> Plan:
+    """Compare the ledger and the project with what is published; reads a few rows, changes nothing."""
+    project_hash = _project_hash(warehouse.settings)
+    from_seq, to_seq, waiting = _ledger(warehouse)
+    last = build_log.last_published(warehouse)
+    first = last is None or from_seq is None
+    changed = not first and last is not None and last.project_hash != project_hash
+    loads = f"{waiting} new load{'' if waiting == 1 else 's'}"
+    if full_refresh:
+        reason = "full refresh asked for"
+    elif first:
+        reason = f"first build, {loads}" if waiting else ""
+    elif changed:
+        reason = "full refresh, because the dbt project or the tracking key changed since the last published build"
+    else:
+        reason = loads if waiting else ""
+    return Plan(from_seq or 0, to_seq, waiting, full_refresh or changed or first, reason, project_hash)
+
+
+def _ledger(warehouse: Warehouse) -> tuple[int | None, int, int]:
+    """The published to_seq (None: nothing is published), the newest committed seq, and the loads in between."""
+    settings = warehouse.settings
+    client = warehouse.client()
+    try:
+        published: int | None = None
+        if build_log.exists(warehouse, settings.database, "int_build_range"):
+            rows = client.query(
+                "SELECT to_seq FROM {db:Identifier}.int_build_range", parameters={"db": settings.database}
+            ).result_rows
+            published = int(rows[0][0]) if rows else None
+        if not build_log.exists(warehouse, settings.raw_database, "loads"):
+            return published, 0, 0
+        to_seq, waiting = client.query(
+            """
+            SELECT
+                max(greatest(load_seq, superseded_seq)),
+                uniqExactIf(greatest(load_seq, superseded_seq), greatest(load_seq, superseded_seq) > {seq:UInt64})
+            FROM {raw:Identifier}.loads FINAL
+            WHERE load_seq > 0
+            """,
+            parameters={"raw": settings.raw_database, "seq": published or 0},
+        ).first_row
+        return published, int(to_seq), int(waiting)
+    finally:
+        client.close()
+
+
+def _project_hash(settings: Settings) -> str:
+    """The project's fingerprint together with the tracking key's: another key means other tracking ids everywhere."""
+    key = hashlib.sha256(b"".join(key_blocks(tracking_secret(settings)))).hexdigest()
+    return hashlib.sha256(f"{content_hash(project_dir())} {key}".encode()).hexdigest()[:32]

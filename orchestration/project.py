@@ -1,0 +1,133 @@
+"""The dbt project as files: where it is, where its artifacts go, and fingerprints that say whether it changed.
+
+Knows no Dagster, so that the command line can ask "is there anything to build?" at once.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from warehouse.errors import FootfallError
+from warehouse.settings import Settings
+
+# What dbt makes itself.
+_GENERATED = {"target", "logs", "dbt_packages", ".user.yml"}
+# What decides the content of tables. Tests, analyses and profiles do not.
+_DECIDES_CONTENT = ("dbt_project.yml", "macros", "models", "packages.yml", "seeds", "snapshots")
+# Parts of a model's YAML that no table depends on: a better description must not cost a full rebuild.
+_PROSE_AND_TESTS = {"description", "data_tests", "tests", "unit_tests", "meta", "docs", "tags"}
+
+
+def project_dir() -> Path:
+    """The dbt project: FOOTFALL_DBT_PROJECT_DIR (for a project of your own), else the one beside this package."""
+    return Path(os.environ.get("FOOTFALL_DBT_PROJECT_DIR") or Path(__file__).parents[1] / "dbt_project").absolute()
+
+
+def artifacts_dir(settings: Settings) -> Path:
+    """Where dbt's target and logs go: under the home, never into the project."""
+    return settings.home / "dbt"
+
+
+def content_hash(project: Path) -> str:
+    """A fingerprint of all that decides the content of the tables: SQL, macros, seeds, vars, configuration.
+
+    Descriptions and tests in YAML are left out: changing them asks for no rebuild.
+    """
+    return _hash(project, (path for name in _DECIDES_CONTENT for path in _files(project / name)), _deciding_bytes)
+
+
+def manifest(settings: Settings, project: Path) -> Path:
+    """The project's manifest.json, parsed again only if a file of the project has changed since.
+
+    Raises FootfallError with dbt's own words if the project does not parse.
+    """
+    files = (path for entry in sorted(project.iterdir()) if entry.name not in _GENERATED for path in _files(entry))
+    fingerprint = _hash(project, files, lambda path: path.read_bytes())
+    folder = artifacts_dir(settings) / "manifests"
+    kept = folder / f"{fingerprint}.json"
+    if kept.exists():
+        return kept
+    # Not the target of the builds: they parse with another profile, and each would undo the other's partial parse.
+    target = artifacts_dir(settings) / "parsed"
+    parse = subprocess.run(
+        [dbt_executable(), "--quiet", "parse", "--project-dir", str(project), "--profiles-dir", str(project)],
+        env={
+            # Parsing opens no connection, but the profile wants a host.
+            "CLICKHOUSE_HOST": "127.0.0.1",
+            **os.environ,
+            **environment(settings),
+            "DBT_TARGET_PATH": str(target),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if parse.returncode != 0:
+        raise FootfallError(
+            f"The dbt project in {project} does not parse:\n{(parse.stdout or parse.stderr).strip()}",
+            "Mend it and try again.",
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    unfinished = folder / f".{os.getpid()}.json"
+    shutil.copy(target / "manifest.json", unfinished)
+    unfinished.replace(kept)
+    return kept
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What every dbt process needs in its environment, besides the warehouse's own variables."""
+    return {
+        "DBT_TARGET_PATH": str(artifacts_dir(settings) / "target"),
+        "DBT_LOG_PATH": str(artifacts_dir(settings) / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_VERSION_CHECK": "false",
+        "FOOTFALL_HOME": str(settings.home),
+        "FOOTFALL_RAW_DATABASE": settings.raw_database,
+        "FOOTFALL_DATABASE": settings.database,
+    }
+
+
+def dbt_executable() -> str:
+    """The `dbt` of the environment this Python belongs to, whether or not that is on the PATH."""
+    beside = Path(sys.executable).with_name("dbt")
+    return str(beside) if beside.exists() else "dbt"
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from sorted(file for file in path.rglob("*") if file.is_file())
+    elif path.is_file():
+        yield path
+
+
+def _hash(root: Path, files: Iterable[Path], content: Any) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        body = content(file)
+        digest.update(f"{file.relative_to(root)}\0{len(body)}\0".encode())
+        digest.update(body)
+    return digest.hexdigest()[:32]
+
+
+def _deciding_bytes(file: Path) -> bytes:
+    if file.suffix not in {".yml", ".yaml"} or file.name in {"dbt_project.yml", "packages.yml"}:
+        return file.read_bytes()
+    import yaml
+
+    parsed = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return json.dumps(_without_prose(parsed), sort_keys=True, default=str).encode()
+
+
+def _without_prose(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_prose(value) for key, value in node.items() if key not in _PROSE_AND_TESTS}
+    if isinstance(node, list):
+        return [_without_prose(value) for value in node]
+    return node
