@@ -1,0 +1,385 @@
+"""Write, audit, publish: build beside what people read, and swap only what has passed its checks.
+
+`prepare` makes `<database>_next` a candidate: zero-copy clones of all that Footfall has published. dbt builds and
+tests there. `publish` swaps the candidate with the published tables; the version before stays in `<database>_next`
+until the next `prepare`, and `rollback` swaps it back.
+
+A swap is a list of pairs (the object people read, the object beside it), written to the journal before the first step.
+Every object is known by its UUID, so the state of each pair can be read off the database itself: after a crash,
+`recover` does the steps that are missing and no step twice.
+
+Tables and views in the published database that Footfall has not published (an analyst's notes, the build log) are
+never touched. Callers hold `warehouse.lock.exclusive`.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from uuid import UUID
+
+from clickhouse_connect.driver.binding import quote_identifier
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from warehouse.connection import Warehouse
+from warehouse.errors import FootfallError
+
+# What stays beside: staging views and this build's change feed; and what a dbt run that died leaves behind.
+_UNPUBLISHED = re.compile(r"stg_|changed_|.*__dbt_|\.|__published_")
+# A view beside names tables beside; this is its twin, in the words of the published database, that is swapped.
+_TWIN = "__published_"
+_ABSENT = UUID(int=0)
+
+State = Literal["candidate", "publishing", "published", "rolling back", "rolled back"]
+
+_CREATE_JOURNAL = """
+(
+    `database` String COMMENT 'The published database',
+    state LowCardinality(String) COMMENT 'candidate: a build has begun; published: next holds the version before',
+    pairs Array(Tuple(name String, next_name String, uuid UUID, next_uuid UUID)) COMMENT 'The last swap',
+    own_names Array(String) COMMENT 'What Footfall has published, and so may replace or remove',
+    changed_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    version UInt64
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY `database`
+COMMENT 'The state of publishing, one row per published database: see warehouse/publishing.py'
+"""
+
+
+@dataclass(frozen=True)
+class _Object:
+    """A table or view as it stands."""
+
+    uuid: UUID
+    engine: str
+    create_query: str
+
+    @property
+    def is_view(self) -> bool:
+        return self.engine == "View"
+
+    @property
+    def is_cloneable(self) -> bool:
+        return self.engine.endswith("MergeTree")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """An object people read and the one beside it, by their UUIDs before the swap; `_ABSENT` = there is none."""
+
+    name: str
+    next_name: str
+    uuid: UUID
+    next_uuid: UUID
+
+    def reversed(self) -> "_Pair":
+        """The pair that swaps back."""
+        return replace(self, uuid=self.next_uuid, next_uuid=self.uuid)
+
+
+@dataclass(frozen=True)
+class _Journal:
+    state: State
+    pairs: tuple[_Pair, ...]
+    own_names: frozenset[str]
+    version: int
+
+
+def prepare(warehouse: Warehouse, full_refresh: bool = False) -> None:
+    """Makes `<database>_next` the candidate of a new build, after finishing a swap that a crash interrupted.
+
+    Everything there goes, the version before included. Then it holds zero-copy clones of the published tables, and
+    the published views; with `full_refresh` nothing. If it dies half-way, call it again.
+    """
+    with _Publisher.of(warehouse) as publisher:
+        publisher.prepare(full_refresh)
+
+
+def publish(warehouse: Warehouse) -> None:
+    """Swaps the candidate with the published tables; what was published and has no successor is taken away.
+
+    Raises FootfallError if there is no candidate, or an empty one, or one with a table that cannot be published.
+    """
+    with _Publisher.of(warehouse) as publisher:
+        publisher.publish()
+
+
+def rollback(warehouse: Warehouse) -> None:
+    """Puts the version published before back; the one it replaces stays in `<database>_next` to be looked at.
+
+    Raises FootfallError if there is no version before: nothing or only one version published, a build begun since
+    (it takes the place of the version before, whether it succeeds or fails), or rolled back already.
+    """
+    with _Publisher.of(warehouse) as publisher:
+        publisher.rollback()
+
+
+def recover(warehouse: Warehouse) -> bool:
+    """Finishes the swap that a crash interrupted; True if there was one. Cheap, and harmless at any time.
+
+    Raises FootfallError if tables of that swap have been changed by hand since, so that it cannot be finished.
+    """
+    with _Publisher.of(warehouse) as publisher:
+        return publisher.recover()
+
+
+class _Publisher:
+    def __init__(self, warehouse: Warehouse, client: Client) -> None:
+        self._warehouse = warehouse
+        self._client = client
+        settings = warehouse.settings
+        self._names = {
+            "raw": settings.raw_database,
+            "published": settings.database,
+            "next": settings.next_database,
+        }
+
+    @classmethod
+    @contextmanager
+    def of(cls, warehouse: Warehouse) -> Iterator["_Publisher"]:
+        with warehouse.client() as client:
+            publisher = cls(warehouse, client)
+            for database in ("raw", "published", "next"):
+                publisher._ddl(f"CREATE DATABASE IF NOT EXISTS {{{database}:Identifier}}")
+            publisher._ddl("CREATE TABLE IF NOT EXISTS {raw:Identifier}.publish_journal", _CREATE_JOURNAL)
+            yield publisher
+
+    def prepare(self, full_refresh: bool) -> None:
+        try:
+            self.recover()
+        except FootfallError:
+            # A full refresh replaces everything, so it is the way out when a swap can no longer be finished.
+            if not full_refresh:
+                raise
+        journal = self._read_journal()
+        # First of all: from here on `next` does not hold the version before any more.
+        self._write_journal(journal, "candidate", ())
+        for name, existing in self._objects("next").items():
+            self._drop(name, existing)
+        if full_refresh:
+            return
+        patched = self._tables_with_patches()
+        for name, existing in self._objects("published").items():
+            if name not in journal.own_names:
+                continue
+            if existing.is_cloneable:
+                if name in patched:
+                    # Parts with deletions not yet merged into them cannot be cloned. No reader sees a difference.
+                    self._ddl(
+                        "ALTER TABLE {published:Identifier}.{name:Identifier}",
+                        " APPLY PATCHES",
+                        {"name": name},
+                        {"mutations_sync": 2},
+                    )
+                # ClickHouse takes no parameters behind CLONE AS.
+                original = f"{quote_identifier(self._names['published'])}.{quote_identifier(name)}"
+                self._ddl("CREATE TABLE {next:Identifier}.{name:Identifier}", f" CLONE AS {original}", {"name": name})
+            elif existing.is_view:
+                self._create_view(existing, self._names["published"], self._names["next"], name, name)
+
+    def publish(self) -> None:
+        self.recover()
+        journal = self._read_journal()
+        if journal.state != "candidate":
+            raise FootfallError(
+                f"There is no finished build in {self._names['next']} to publish.", "Run `footfall build` first."
+            )
+        beside = self._objects("next")
+        for name, candidate in beside.items():
+            if name.startswith(_TWIN):
+                self._drop(name, candidate)  # of an attempt that died before it was journalled
+        candidates = {name: each for name, each in beside.items() if not _UNPUBLISHED.match(name)}
+        if not candidates:
+            raise FootfallError(f"{self._names['next']} holds no table to publish.", "Run `footfall build` first.")
+        for name, candidate in candidates.items():
+            self._require_publishable(name, candidate)
+            if candidate.is_view:
+                self._create_view(
+                    candidate, self._names["next"], self._names["published"], name, f"{_TWIN}{name}", in_next=True
+                )
+        beside = self._objects("next")
+        published = self._objects("published")
+        pairs = []
+        # Views last: they read tables, and ClickHouse refuses a moment in which two views would read each other.
+        for name, candidate in sorted(candidates.items(), key=lambda item: item[1].is_view):
+            next_name = f"{_TWIN}{name}" if candidate.is_view else name
+            before = published[name].uuid if name in published else _ABSENT
+            pairs.append(_Pair(name, next_name, before, beside[next_name].uuid))
+        for name in sorted(journal.own_names & published.keys() - candidates.keys()):
+            # Last, because until then an old view may still read it.
+            pairs.append(_Pair(name, name, published[name].uuid, _ABSENT))
+        self._swap(journal, tuple(pairs), "publishing", "published")
+
+    def rollback(self) -> None:
+        self.recover()
+        journal = self._read_journal()
+        again = "`footfall build` brings the tables up to date."
+        if journal.state == "candidate":
+            raise FootfallError(
+                "There is no version before to roll back to: a build that began after the last publication has taken"
+                f" its place in {self._names['next']}. The published tables are as they were last published.",
+                again,
+            )
+        if journal.state == "rolled back":
+            raise FootfallError("The version before has already been put back; only one is kept.", again)
+        pairs = tuple(pair.reversed() for pair in reversed(journal.pairs))
+        if all(pair.next_uuid == _ABSENT for pair in pairs):
+            raise FootfallError("There is no version before to roll back to.", again)
+        self._require_unchanged(pairs)
+        self._swap(journal, pairs, "rolling back", "rolled back")
+
+    def recover(self) -> bool:
+        journal = self._read_journal()
+        if journal.state == "publishing":
+            self._finish(journal, "published")
+        elif journal.state == "rolling back":
+            self._finish(journal, "rolled back")
+        else:
+            return False
+        return True
+
+    def _swap(self, journal: _Journal, pairs: tuple[_Pair, ...], during: State, after: State) -> None:
+        self._write_journal(journal, during, pairs)
+        self._finish(self._read_journal(), after)
+
+    def _finish(self, journal: _Journal, after: State) -> None:
+        published, beside = self._objects("published"), self._objects("next")
+        for pair in journal.pairs:
+            now = _uuid_of(published, pair.name)
+            if now == pair.next_uuid:
+                continue
+            names = {"name": pair.name, "next_name": pair.next_name}
+            one, other = "{published:Identifier}.{name:Identifier}", "{next:Identifier}.{next_name:Identifier}"
+            if now != pair.uuid or _uuid_of(beside, pair.next_name) != pair.next_uuid:
+                raise FootfallError(
+                    f"Publishing was interrupted, and {self._names['published']}.{pair.name} has been changed by hand"
+                    " since, so that it cannot be finished.",
+                    "Run `footfall build --full-refresh`.",
+                )
+            try:
+                if now == _ABSENT:
+                    self._ddl(f"RENAME TABLE {other} TO {one}", "", names)
+                elif pair.next_uuid == _ABSENT:
+                    self._ddl(f"RENAME TABLE {one} TO {other}", "", names)
+                else:
+                    self._ddl(f"EXCHANGE TABLES {one} AND {other}", "", names)
+            except DatabaseError as error:
+                raise FootfallError(
+                    f"Publishing stopped before {self._names['published']}.{pair.name}: {str(error).splitlines()[0]}",
+                    "Once that is put right, the next build finishes it.",
+                ) from error
+        own_names = frozenset(pair.name for pair in journal.pairs if pair.next_uuid != _ABSENT)
+        self._write_journal(replace(journal, own_names=own_names), after, journal.pairs)
+
+    def _require_publishable(self, name: str, candidate: _Object) -> None:
+        if candidate.engine in ("Dictionary", "MaterializedView", "LiveView", "WindowView"):
+            raise FootfallError(
+                f"{self._names['next']}.{name} is a {candidate.engine}, which cannot be published.",
+                "Make it a table or a view, or call it stg_… to keep it out.",
+            )
+        if candidate.is_view:
+            hidden = re.search(rf"`?\b{self._names['next']}`?\.`?((?:stg|changed)_\w*)", candidate.create_query)
+            if hidden:
+                raise FootfallError(
+                    f"The view {name} reads {hidden.group(1)}, which is never published.",
+                    "Let it read published tables or raw ones, or make it a table.",
+                )
+
+    def _require_unchanged(self, pairs: tuple[_Pair, ...]) -> None:
+        published, beside = self._objects("published"), self._objects("next")
+        for pair in pairs:
+            if (_uuid_of(published, pair.name), _uuid_of(beside, pair.next_name)) != (pair.uuid, pair.next_uuid):
+                raise FootfallError(
+                    f"The version before cannot be put back: {pair.name} has been changed by hand, in"
+                    f" {self._names['published']} or in {self._names['next']}, since it was published.",
+                    "`footfall build --full-refresh` builds everything anew.",
+                )
+
+    def _objects(self, database: str) -> dict[str, _Object]:
+        rows = self._client.query(
+            "SELECT name, uuid, engine, create_table_query FROM system.tables WHERE database = {database:String}"
+            " AND NOT is_temporary ORDER BY name",
+            parameters={"database": self._names[database]},
+        ).result_rows
+        return {name: _Object(uuid, engine, create_query) for name, uuid, engine, create_query in rows}
+
+    def _tables_with_patches(self) -> set[str]:
+        rows = self._client.query(
+            "SELECT DISTINCT table FROM system.parts WHERE active AND database = {published:String}"
+            " AND startsWith(name, 'patch-')",
+            parameters=self._names,
+        ).result_rows
+        return {table for (table,) in rows}
+
+    def _create_view(
+        self, view: _Object, from_database: str, to_database: str, name: str, new_name: str, in_next: bool = False
+    ) -> None:
+        """Creates a view that says in terms of one database what `view` says in terms of another."""
+        text = re.sub(rf"(?<![\w.])(`?){from_database}\1\.", rf"\1{to_database}\1.", view.create_query)
+        head = re.compile(rf"CREATE VIEW `?{to_database}`?\.(`[^`]+`|\w+)")
+        home = self._names["next"] if in_next else to_database
+        text, found = head.subn(f"CREATE VIEW `{home}`.`{new_name}`{self._warehouse.on_cluster}", text, count=1)
+        if not found:
+            raise FootfallError(
+                f"The view {from_database}.{name} cannot be carried over: it has an unexpected definition."
+            )
+        self._client.command(text)
+
+    def _drop(self, name: str, existing: _Object) -> None:
+        kind = {"View": "VIEW", "Dictionary": "DICTIONARY"}.get(existing.engine, "TABLE")
+        # Clones count with their full size, so ClickHouse's guard against dropping much would stop us.
+        self._ddl(
+            f"DROP {kind} IF EXISTS {{next:Identifier}}.{{name:Identifier}}",
+            "",
+            {"name": name},
+            {"max_table_size_to_drop": 0, "max_partition_size_to_drop": 0},
+        )
+
+    def _ddl(
+        self, before: str, after: str = "", names: dict[str, str] | None = None, settings: dict[str, Any] | None = None
+    ) -> None:
+        """Runs one statement; `before` and `after` stand around the ON CLUSTER clause."""
+        self._client.command(
+            before + self._warehouse.on_cluster + after, parameters=self._names | (names or {}), settings=settings
+        )
+
+    def _read_journal(self) -> _Journal:
+        rows = self._client.query(
+            "SELECT state, pairs, own_names, version FROM {raw:Identifier}.publish_journal FINAL"
+            " WHERE database = {published:String}",
+            parameters=self._names,
+        ).result_rows
+        if not rows:
+            return _Journal("published", (), frozenset(), 0)
+        state, pairs, own_names, version = rows[0]
+        return _Journal(state, tuple(_pair(each) for each in pairs), frozenset(own_names), version)
+
+    def _write_journal(self, journal: _Journal, state: State, pairs: tuple[_Pair, ...]) -> None:
+        """One row by one insert: it is there as a whole or not at all."""
+        self._client.insert(
+            "publish_journal",
+            [
+                [
+                    self._names["published"],
+                    state,
+                    [(pair.name, pair.next_name, pair.uuid, pair.next_uuid) for pair in pairs],
+                    sorted(journal.own_names),
+                    journal.version + 1,
+                ]
+            ],
+            column_names=["database", "state", "pairs", "own_names", "version"],
+            database=self._names["raw"],
+        )
+
+
+def _uuid_of(objects: dict[str, _Object], name: str) -> UUID:
+    return objects[name].uuid if name in objects else _ABSENT
+
+
+def _pair(row: Any) -> _Pair:
+    if isinstance(row, dict):
+        return _Pair(row["name"], row["next_name"], row["uuid"], row["next_uuid"])
+    return _Pair(*row)
