@@ -43,7 +43,7 @@ activity as (
         toUInt64(0) as events_count,
         toUInt64(0) as pageviews_count,
         toUInt64(1) as sessions_count,
-        cast(null, 'Nullable(Decimal(38, 6))') as revenue
+        toDecimal128(0, 6) as revenue
     from {{ ref('int_user_sessions') }}
     where
         1

@@ -1,0 +1,16 @@
+{#
+    No two rows of the model share the key. Only keys that this build wrote are looked up, so that the test costs what
+    changed; the rest was tested by the build that wrote it.
+#}
+{% test unique_key(model, columns) %}
+    {#- all rows: the macro get_where_subquery would otherwise leave only those of this build -#}
+    {{ config(where='true') }}
+    {%- set keys = columns | join(', ') %}
+    select
+        {{ keys }},
+        count() as rows_count
+    from {{ model }}
+    where ({{ keys }}) in (select {{ keys }} from {{ model }} where _build_seq = {{ build_seq() }})
+    group by {{ keys }}
+    having count() > 1
+{% endtest %}
