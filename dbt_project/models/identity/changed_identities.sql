@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', settings={}) }}
 -- One row per id that changed its person, or its standing as an identified id; '' as user: the id did not exist.
 select
     tenant_id,

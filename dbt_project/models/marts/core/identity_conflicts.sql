@@ -1,0 +1,35 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'anonymous_id', 'rejected_user_id'],
+    pre_hook="{{ delete_changed('changed_conflict_ids', ['tenant_id', 'anonymous_id']) }}",
+) }}
+-- One row per (tenant_id, anonymous_id, rejected_user_id): a link that stands but leads to another person than the one
+-- its anonymous id belongs to, because an earlier link came first.
+with links as (
+    select
+        tenant_id,
+        distinct_id as anonymous_id,
+        other_id as rejected_user_id,
+        first_seen_at
+    from {{ ref('int_links') }}
+    where
+        side = 'anonymous'
+        and kind = 'link'
+        {{ only_changed('changed_conflict_ids', ['tenant_id', 'anonymous_id'], own_columns=['tenant_id', 'distinct_id']) }}
+)
+
+select
+    links.tenant_id as tenant_id,
+    links.anonymous_id as anonymous_id,
+    links.rejected_user_id as rejected_user_id,
+    kept.user_id as kept_user_id,
+    links.first_seen_at as first_seen_at,
+    {{ build_seq() }} as _build_seq
+from links
+inner join {{ ref('identities') }} as kept
+    on links.tenant_id = kept.tenant_id and links.anonymous_id = kept.distinct_id
+inner join {{ ref('identities') }} as rejected
+    on links.tenant_id = rejected.tenant_id and links.rejected_user_id = rejected.distinct_id
+where kept.user_id != rejected.user_id
