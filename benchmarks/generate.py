@@ -40,7 +40,7 @@ def write_days(
 
     A day's file depends on the size, the seed and the day, not on which days are written. About one event in a hundred
     arrives one to six days late, one in two hundred arrives twice; what arrives after the last day is left out. In
-    memory are a few thousand sessions and the lines that wait for their day.
+    memory are one day's list of visits, the events of a few thousand of them, and the lines that wait for their day.
     """
     business = Business(events_per_day, seed, tenants)
     waiting: dict[int, list[bytes]] = defaultdict(list)
