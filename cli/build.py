@@ -2,6 +2,7 @@
 
 import logging
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.console import err, out, output_into
@@ -66,16 +67,21 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
     finally:
         progress.removeHandler(handler)
     if not outcome.success:
-        raise _failure(outcome, warehouse.settings.database, str(log))
+        raise _failure(warehouse, outcome, log)
     return outcome
 
 
-def _failure(outcome: "BuildOutcome", database: str, log: str) -> FootfallError:
-    if outcome.failed_checks:
-        names = ", ".join(outcome.failed_checks[:5]) + (" …" if len(outcome.failed_checks) > 5 else "")
-        return FootfallError(
-            f"{len(outcome.failed_checks)} checks failed: {names}. Nothing was published.",
-            f"{database} is as before; the failing rows can be looked at in {database}_next. Details are in {log}.",
-        )
-    reason = first_clickhouse_line(outcome.errors[0]).rstrip(".") if outcome.errors else "the job did not end well"
-    return FootfallError(f"The build failed: {reason}. Nothing was published.", f"Details are in {log}.")
+def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> FootfallError:
+    from orchestration import build_log
+
+    try:
+        failed = build_log.get(warehouse, outcome.run_id).failed_checks
+    except KeyError:  # it ended before it began: someone else is writing, the disk is full, ...
+        failed = ()
+    reasons = list(failed) or [first_clickhouse_line(error) for error in outcome.errors] or ["the job did not say why"]
+    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    settings = warehouse.settings
+    return FootfallError(
+        f"The build failed and nothing was published: {'; '.join(reasons[:3]).rstrip('.')}{more}.",
+        f"{settings.database} is as it was; what was built is in {settings.next_database}, the whole story in {log}.",
+    )

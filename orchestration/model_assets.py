@@ -1,11 +1,12 @@
 """The dbt models as assets, and the build: prepare the candidate database, let dbt build and test in it."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtProject, dbt_assets
+from dagster_dbt import DbtCliInvocation, DbtProject, dbt_assets
 from pydantic import Field
 
 from expectations.runner import import_in_background
@@ -79,30 +80,53 @@ def _run_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: DbtRe
     arguments = ["build", "--exclude", "resource_type:unit_test"]
     if plan.full_refresh:
         arguments.append("--full-refresh")
-    failed_checks: list[str] = []
-    passed, built, whole = 0, 0, False
+    target = artifacts_dir(warehouse.settings) / "target"
+    (target / "run_results.json").unlink(missing_ok=True)
+    passed, built = 0, 0
+    failures: tuple[str, ...] = ("interrupted",)
     try:
         with dbt_environment(warehouse):
-            invocation = dbt.cli(arguments, context=context, target_path=artifacts_dir(warehouse.settings) / "target")
+            invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
         # dbt takes seconds to start, and so does what the next step needs.
         import_in_background()
         for event in invocation.stream():
             if isinstance(event, dg.Output):
                 built += 1
                 context.add_output_metadata(_table_metadata(warehouse, context, event), output_name=event.output_name)
-            elif isinstance(event, dg.AssetCheckResult) and event.passed:
-                passed += 1
             elif isinstance(event, dg.AssetCheckResult):
-                check = f"{event.check_name} on {event.asset_key.to_user_string() if event.asset_key else '?'}"
-                say(context.log, f"  {event.severity.value.lower()}: {check}")
-                if event.severity == dg.AssetCheckSeverity.ERROR:
-                    failed_checks.append(check)
+                passed += event.passed
             yield event
-        whole = True
-        say(context.log, f"dbt: {built} models built, {passed} tests passed")
+        failures = _failures(invocation)
     finally:
-        if not whole:
-            build_log.failed(warehouse, context.run_id, tuple(failed_checks) or ("dbt build",))
+        if failures:
+            build_log.failed(warehouse, context.run_id, failures)
+    for failure in failures:
+        say(context.log, f"  failed: {failure}")
+    if failures:
+        raise dg.Failure(f"dbt build failed: {'; '.join(failures)}", allow_retries=False)
+    say(context.log, f"dbt: {built} models built, {passed} tests passed")
+
+
+def _failures(invocation: DbtCliInvocation) -> tuple[str, ...]:
+    """A sentence for each model or test that failed; empty if dbt did what it was asked."""
+    if invocation.is_successful():
+        return ()
+    try:
+        results = invocation.get_artifact("run_results.json")["results"]
+    except FileNotFoundError:
+        # It never came to running anything: the project does not compile, or the warehouse does not answer.
+        return (str(invocation.get_error()),)
+    return tuple(
+        f"{result['unique_id'].split('.')[2]}: {_plainly(result['message'] or result['status'])}"
+        for result in results
+        if result["status"] in {"error", "fail", "runtime error"}
+    )
+
+
+def _plainly(message: str) -> str:
+    """On one line, and of a database error only the server's own words."""
+    line = " ".join(message.split())
+    return re.sub(r"\s*\((version \d|for url).*$", "", line.partition("server response: ")[2] or line)
 
 
 def _table_metadata(

@@ -26,12 +26,11 @@ concurrency:
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """How the job ended: whether it succeeded, what failed, and how many seconds each step took."""
+    """How the job ended: the errors of the steps that failed, and how many seconds each step took."""
 
     success: bool
     run_id: str
     errors: tuple[str, ...] = ()
-    failed_checks: tuple[str, ...] = ()
     step_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -71,11 +70,6 @@ def _outcome(result: "dg.ExecuteInProcessResult") -> BuildOutcome:
         success=result.success,
         run_id=result.run_id,
         errors=tuple(_cause(error) for error in failures if error is not None),
-        failed_checks=tuple(
-            f"{check.check_name} on {check.asset_key.to_user_string()}"
-            for check in result.get_asset_check_evaluations()
-            if not check.passed and check.severity.value == "ERROR"
-        ),
         step_seconds={
             event.step_key: event.step_success_data.duration_ms / 1000
             for event in events

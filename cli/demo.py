@@ -1,0 +1,64 @@
+"""`footfall demo`: the bundled sample through the same load and the same job as any other data, then a look at it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from cli.build import build
+from cli.console import out
+from cli.demo_summary import print_summary
+from cli.load import load
+from warehouse.connection import Warehouse, connect
+from warehouse.errors import FootfallError
+from warehouse.lock import exclusive
+from warehouse.settings import get_settings
+
+# How the steps of the job are called on the screen.
+_STEPS = {"build_models": "build and test (dbt)", "expectations": "check (Great Expectations)", "published": "publish"}
+
+
+def run_demo() -> None:
+    """Write, load, build, check, publish and show; again and again without harm: what is loaded is skipped."""
+    stages: dict[str, float] = {}
+    settings = get_settings()
+    started = time.monotonic()
+    with ExitStack() as stack:
+        with _timed(stages, "start the warehouse"):
+            warehouse = stack.enter_context(connect(settings))
+        _load_sample(warehouse, stages)
+        out().print("\n[bold]Building[/bold]")
+        before = time.monotonic()
+        outcome = build(warehouse)
+        if outcome is not None:
+            steps = {_STEPS.get(step, step): seconds for step, seconds in outcome.step_seconds.items()}
+            stages["start Dagster"] = time.monotonic() - before - sum(steps.values())
+            stages |= steps
+        print_summary(warehouse, stages, time.monotonic() - started)
+
+
+def _load_sample(warehouse: Warehouse, stages: dict[str, float]) -> None:
+    from sample.generate import write_sample
+
+    with _timed(stages, "write the sample"):
+        files = write_sample(warehouse.settings.home / "sample")
+    out().print(f"[bold]Loading[/bold] the sample from {warehouse.settings.home / 'sample'}")
+    with _timed(stages, "load"), exclusive(warehouse.settings, "demo"):
+        results = [
+            result
+            for table, paths in (
+                ("events", files.events),
+                ("identity_mappings", files.identity_mappings),
+                ("funnel_steps", files.funnels),
+                ("retention_definitions", files.retention_definitions),
+            )
+            for result in load(warehouse, table, paths)
+        ]
+    if any(result.status == "failed" for result in results):
+        raise FootfallError("A file of the sample could not be loaded.", "The lines above say which and why.")
+
+
+@contextmanager
+def _timed(stages: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    stages[stage] = time.monotonic() - started

@@ -1,0 +1,128 @@
+"""`footfall up`: the local warehouse and the Dagster UI, until Ctrl-C."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from cli.console import err, out
+from warehouse.connection import Warehouse, connect
+from warehouse.errors import FootfallError
+from warehouse.settings import Settings, get_settings
+
+_ROOT = Path(__file__).parents[1]
+# The first start parses the dbt project and makes the tables of the Dagster instance.
+_START_SECONDS = 180.0
+_STOP_SECONDS = 20.0
+
+
+def run_up(*, warehouse_only: bool) -> None:
+    """Run until Ctrl-C (or SIGTERM); raises FootfallError if the UI cannot be started or ends by itself."""
+    settings = get_settings()
+    signal.signal(signal.SIGTERM, _interrupt)
+    with connect(settings) as warehouse:
+        try:
+            if warehouse_only:
+                _say_warehouse(warehouse)
+                out().print("Ctrl-C ends it.")
+                while True:
+                    time.sleep(3600)
+            with _dagster(settings) as dagster:
+                _say_warehouse(warehouse)
+                out().print(f"Dagster    http://127.0.0.1:{settings.ui_port}", markup=False)
+                out().print("Ctrl-C ends both.")
+                code = dagster.wait()
+            raise FootfallError(f"Dagster ended by itself (exit code {code}).", f"Its log is {_log(settings)}.")
+        except KeyboardInterrupt:
+            err().print("Stopped.")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say_warehouse(warehouse: Warehouse) -> None:
+    scheme = "https" if warehouse.secure else "http"
+    out().print(f"Warehouse  {scheme}://{warehouse.host}:{warehouse.port} (user {warehouse.user})", markup=False)
+    if warehouse.settings.is_local:
+        password = warehouse.settings.home / "warehouse" / "password"
+        out().print(f"           its password is in {password}; /play there is a query page", markup=False)
+
+
+def _log(settings: Settings) -> Path:
+    return settings.home / "logs" / "dagster.log"
+
+
+@contextmanager
+def _dagster(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
+    """Webserver and daemon, once the UI answers; ended, with all their children, at the end of the block."""
+    from orchestration.run import dagster_home
+
+    _require_free(settings.ui_port)
+    log = _log(settings)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    err().print("Starting Dagster (some ten seconds)")
+    address = ["--host", "127.0.0.1", "--port", str(settings.ui_port)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "--workspace", str(_ROOT / "workspace.yaml"), *address],
+            cwd=_ROOT,
+            # Not the warehouse's own variables: its runs attach to the warehouse of this home, and take its lock.
+            env={**os.environ, "FOOTFALL_HOME": str(settings.home), "DAGSTER_HOME": str(dagster_home(settings))},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Ctrl-C is ours to pass on, once.
+            start_new_session=True,
+        )
+    try:
+        _wait_for_ui(process, settings)
+        yield process
+    finally:
+        _end(process)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise FootfallError(
+                f"Port {port} on 127.0.0.1 cannot be used for the Dagster UI: {error.strerror}.",
+                "Set FOOTFALL_UI_PORT to a free port.",
+            ) from error
+
+
+def _wait_for_ui(process: "subprocess.Popen[bytes]", settings: Settings) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise FootfallError("Dagster ended while it was starting.", f"Its log is {_log(settings)}.")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{settings.ui_port}/server_info", timeout=5):
+                return
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.3)
+    raise FootfallError(f"Dagster has not answered for {_START_SECONDS:.0f} s.", f"Its log is {_log(settings)}.")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+    # Whatever of its group is still there: `dagster dev` starts a webserver, a daemon and code servers.
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
