@@ -1,0 +1,64 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'distinct_id', 'funnel_id', 'timestamp', 'event_id', 'step_number'],
+    partition_by='toYYYYMM(event_date)',
+    settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
+    pre_hook=[
+        "{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'timestamp', 'event_id', 'event_date']) }}",
+        "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
+    ],
+) }}
+-- One row per (funnel, event, step) whose conditions the event meets; in strict funnels also every event, as step 0.
+-- By id rather than by person: a login moves no row. So an event's properties are read once, when it comes, and
+-- a person's attempts are worked out from this narrow table.
+{% set new_events %}events._build_seq = {{ build_seq() }}{% endset %}
+with steps as (
+    select
+        tenant_id,
+        funnel_id,
+        step_number,
+        event,
+        {{ filter_conditions('event_filter') }} as conditions,
+        (tenant_id, funnel_id) in (select tenant_id, funnel_id from {{ ref('changed_funnels') }}) as is_changed
+    from {{ ref('funnel_steps') }}
+    union all
+    select
+        tenant_id,
+        funnel_id,
+        0 as step_number,
+        '' as event,
+        {{ filter_conditions("''") }} as conditions,
+        (tenant_id, funnel_id) in (select tenant_id, funnel_id from {{ ref('changed_funnels') }}) as is_changed
+    from {{ ref('funnel_steps') }}
+    where mode = 'strict' and step_number = 1
+)
+
+-- changed funnels look at all events, the others at those that came: one pass each, over what it needs
+{% for is_changed in ([0, 1] if is_incremental() else [1]) %}
+select
+    events.tenant_id as tenant_id,
+    events.distinct_id as distinct_id,
+    steps.funnel_id as funnel_id,
+    events.event_date as event_date,
+    events.timestamp as timestamp,
+    events.event_id as event_id,
+    steps.step_number as step_number,
+    {{ build_seq() }} as _build_seq
+from {{ ref('int_events') }} as events
+inner join steps
+    on
+        (events.tenant_id = steps.tenant_id and events.event = steps.event)
+        or (events.tenant_id = steps.tenant_id and steps.event = '')
+where
+    {% if is_changed -%}
+    events.tenant_id in (select tenant_id from {{ ref('changed_funnels') }})
+    {%- else -%}
+    {{ new_events }}
+    {%- endif %}
+    and steps.is_changed = {{ is_changed }}
+    and {{ event_matches('steps.conditions', 'events') }}
+{{ 'union all' if not loop.last }}
+{% endfor %}

@@ -1,0 +1,79 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='MergeTree()',
+    order_by=['tenant_id', 'funnel_id', 'entry_date', 'user_id', 'step_number'],
+    partition_by='toYYYYMM(entry_date)',
+    pre_hook=[
+        "{{ delete_changed('changed_funnel_entries', ['tenant_id', 'funnel_id', 'user_id', 'entry_date']) }}",
+        "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
+    ],
+) }}
+-- One row per (tenant_id, funnel_id, user_id, entry_date, step_number): the steps that a person's best attempt of that
+-- day reached. Over a range of days a person counts once, with their best attempt of the range.
+with people as (
+    select
+        tenant_id,
+        funnel_id,
+        user_id,
+        min(entry_date) as from_date,
+        max(entry_date) as to_date
+    from {{ ref('changed_funnel_entries') }}
+    group by tenant_id, funnel_id, user_id
+),
+
+ids as (
+    select
+        tenant_id,
+        distinct_id,
+        user_id
+    from {{ ref('identities') }}
+    where
+        1
+        {{ only_changed('changed_funnel_entries', ['tenant_id', 'user_id']) }}
+),
+
+matches as (
+    select
+        matches.tenant_id as tenant_id,
+        matches.funnel_id as funnel_id,
+        ids.user_id as user_id,
+        matches.step_number as step_number,
+        matches.timestamp as timestamp,
+        matches.event_id as event_id
+    from {{ ref('int_funnel_matches') }} as matches
+    inner join ids on matches.tenant_id = ids.tenant_id and matches.distinct_id = ids.distinct_id
+    {%- if is_incremental() %}
+    where
+        (matches.tenant_id, matches.distinct_id) in (select tenant_id, distinct_id from ids)
+        and (matches.tenant_id, matches.funnel_id, ids.user_id) in (select tenant_id, funnel_id, user_id from people)
+        -- an attempt uses nothing from before its start
+        and matches.event_date >= (select min(from_date) from people)
+    {%- endif %}
+),
+
+funnels as (
+    select
+        tenant_id,
+        funnel_id,
+        mode,
+        window_seconds
+    from {{ ref('funnel_steps') }}
+    where step_number = 1
+),
+
+entries as (
+    {{ funnel_entries('matches', 'funnels', 'people' if is_incremental() else none) }}
+)
+
+select
+    tenant_id,
+    funnel_id,
+    user_id,
+    entry_date,
+    step_number,
+    event_id,
+    timestamp,
+    seconds_from_previous,
+    {{ build_seq() }} as _build_seq
+from entries

@@ -1,0 +1,97 @@
+-- One row per (tenant_id, funnel_id, step_number): the definitions as they hold for each tenant. Of several loads that
+-- define one funnel the latest speaks, as a whole; a loaded funnel replaces the seed's of the same tenant and id; a
+-- tenant's own replaces the one for everybody.
+{% set fields = ['name', 'step_number', 'step_name', 'event', 'event_filter', 'window_seconds', 'mode'] %}
+with loaded as (
+    select
+        steps.tenant_id as tenant_id,
+        steps.funnel_id as funnel_id,
+        steps.{{ fields | join(',\n        steps.') }},
+        steps.line as line,
+        loads.load_seq as load_seq
+    from {{ source('raw', 'funnel_steps') }} as steps
+    inner join {{ ref('stg_loads') }} as loads on steps.load_id = loads.load_id
+    where loads.table_name = 'funnel_steps' and loads.is_live
+),
+
+latest as (
+    select
+        tenant_id,
+        funnel_id,
+        {{ fields | join(',\n        ') }},
+        line
+    from loaded
+    where
+        (tenant_id, funnel_id, load_seq) in (
+            select
+                tenant_id,
+                funnel_id,
+                max(load_seq)
+            from loaded
+            group by tenant_id, funnel_id
+        )
+),
+
+definitions as (
+    select
+        tenant_id,
+        funnel_id,
+        {{ fields | join(',\n        ') }},
+        line
+    from latest
+    union all
+    select
+        tenant_id,
+        funnel_id,
+        {{ fields | join(',\n        ') }},
+        0 as line
+    from {{ ref('funnel_definitions') }}
+    where (tenant_id, funnel_id) not in (select tenant_id, funnel_id from latest)
+),
+
+per_tenant as (
+    select
+        tenant_id,
+        funnel_id,
+        {{ fields | join(',\n        ') }},
+        line
+    from definitions
+    where tenant_id != ''
+    union all
+    select
+        tenants.tenant_id as tenant_id,
+        definitions.funnel_id as funnel_id,
+        definitions.{{ fields | join(',\n        definitions.') }},
+        definitions.line as line
+    from definitions
+    cross join {{ ref('int_tenants') }} as tenants
+    where
+        definitions.tenant_id = ''
+        and (tenants.tenant_id, definitions.funnel_id) not in (select tenant_id, funnel_id from definitions)
+),
+
+-- a step that is defined twice in one file: the last line holds
+steps as (
+    select
+        tenant_id,
+        funnel_id,
+        {{ fields | join(',\n        ') }}
+    from per_tenant
+    order by line desc, step_name, event, event_filter
+    limit 1 by tenant_id, funnel_id, step_number
+)
+
+select
+    steps.tenant_id as tenant_id,
+    steps.funnel_id as funnel_id,
+    -- numbers are 1..n whatever gaps a definition leaves; what belongs to the whole funnel is what its first step says
+    cast(row_number() over in_order, 'UInt16') as step_number,
+    first_value(steps.name) over in_order as name,
+    steps.step_name as step_name,
+    steps.event as event,
+    steps.event_filter as event_filter,
+    -- 14 days is what a definition without a window means
+    first_value(if(steps.window_seconds = 0, 1209600, steps.window_seconds)) over in_order as window_seconds,
+    first_value(cast(if(steps.mode = '', 'ordered', steps.mode), 'String')) over in_order as mode
+from steps
+window in_order as (partition by steps.tenant_id, steps.funnel_id order by steps.step_number)
