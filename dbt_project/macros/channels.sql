@@ -90,6 +90,12 @@
 {%- endmacro %}
 
 
+{# Where a visit came from: some sources send the referrer's host, some only its URL. #}
+{% macro referring_address(referring_domain, referrer) -%}
+    if({{ referring_domain }} in ('', '$direct'), {{ referrer }}, {{ referring_domain }})
+{%- endmacro %}
+
+
 {# The host of an outside referrer, '' if there is none. #}
 {% macro outside_referrer(referring_domain, own_host) -%}
     {%- set referrer = host_name(referring_domain) -%}

@@ -1,0 +1,36 @@
+{{ config(materialized='view') }}
+-- One row per (tenant_id, retention_id) that is defined; tenant_id '' is for all tenants. Of several loads the latest
+-- defines it, within a file the last line; what is loaded goes before the project's own seed.
+{% set columns = [
+    'name', 'target_event', 'target_filter', 'return_event', 'return_filter', 'kind', 'period'
+] %}
+with defined as (
+    select
+        definitions.tenant_id as tenant_id,
+        definitions.retention_id as retention_id,
+        {% for column in columns -%}
+        toString(definitions.{{ column }}) as {{ column }},
+        {% endfor -%}
+        (loads.load_seq, definitions.line) as place
+    from {{ source('raw', 'retention_definitions') }} as definitions
+    inner join {{ ref('stg_loads') }} as loads on definitions.load_id = loads.load_id
+    where loads.table_name = 'retention_definitions' and loads.is_live
+    union all
+    select
+        tenant_id,
+        retention_id,
+        {% for column in columns -%}
+        toString({{ column }}) as {{ column }},
+        {% endfor -%}
+        (toUInt64(0), toUInt64(0)) as place
+    from {{ ref('retention_definitions_default') }}
+)
+
+select
+    tenant_id,
+    retention_id,
+    {% for column in columns -%}
+    argMax({{ column }}, place) as {{ column }}{{ ',' if not loop.last }}
+    {% endfor %}
+from defined
+group by tenant_id, retention_id
