@@ -1,0 +1,10 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_links'}}}) }}
+-- Every link that this build wrote is found from either of its ids, with the same kind and time.
+select
+    tenant_id,
+    if(side = 'anonymous', distinct_id, other_id) as anonymous_id,
+    if(side = 'anonymous', other_id, distinct_id) as user_id
+from {{ ref('int_links') }}
+where _build_seq = {{ build_seq() }}
+group by tenant_id, anonymous_id, user_id
+having count() != 2 or uniqExact(side) != 2 or uniqExact((kind, first_seen_at)) != 1

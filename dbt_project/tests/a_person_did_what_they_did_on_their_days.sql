@@ -1,0 +1,39 @@
+{{ config(meta={'dagster': {'ref': {'name': 'users'}}}) }}
+-- The totals of every person of this build are the sums of their days, of which most were written by earlier builds.
+with totals as (
+    select
+        tenant_id,
+        user_id,
+        events_count,
+        pageviews_count,
+        sessions_count,
+        lifetime_value
+    from {{ ref('users') }}
+    where _build_seq = {{ build_seq() }}
+),
+
+days as (
+    select
+        tenant_id,
+        user_id,
+        sum(events_count) as events_count,
+        sum(pageviews_count) as pageviews_count,
+        sum(sessions_count) as sessions_count,
+        sum(revenue) as revenue
+    from {{ ref('user_days') }}
+    where (tenant_id, user_id) in (select tenant_id, user_id from totals)
+    group by tenant_id, user_id
+)
+
+select
+    totals.tenant_id as tenant_id,
+    totals.user_id as user_id,
+    totals.events_count as events_count,
+    days.events_count as events_of_days_count
+from totals
+left join days on totals.tenant_id = days.tenant_id and totals.user_id = days.user_id
+where
+    totals.events_count != days.events_count
+    or totals.pageviews_count != days.pageviews_count
+    or totals.sessions_count != days.sessions_count
+    or totals.lifetime_value != days.revenue

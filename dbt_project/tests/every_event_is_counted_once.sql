@@ -1,0 +1,37 @@
+{{ config(meta={'dagster': {'ref': {'name': 'users'}}}) }}
+-- Hours, people and sessions are counted along different paths from the same events: per tenant they come to the same.
+-- A row that a build forgot to delete, or to write, shows here whenever it was forgotten.
+with totals as (
+    select
+        tenant_id,
+        sum(events_count) as hourly_events,
+        0 as events_of_users,
+        0 as events_of_sessions
+    from {{ ref('events_hourly') }}
+    group by tenant_id
+    union all
+    select
+        tenant_id,
+        0 as hourly_events,
+        sum(events_count) as events_of_users,
+        0 as events_of_sessions
+    from {{ ref('users') }}
+    group by tenant_id
+    union all
+    select
+        tenant_id,
+        0 as hourly_events,
+        0 as events_of_users,
+        sum(events_count) as events_of_sessions
+    from {{ ref('sessions') }}
+    group by tenant_id
+)
+
+select
+    tenant_id,
+    sum(hourly_events) as hourly_events_count,
+    sum(events_of_users) as events_of_users_count,
+    sum(events_of_sessions) as events_of_sessions_count
+from totals
+group by tenant_id
+having hourly_events_count != events_of_users_count or hourly_events_count != events_of_sessions_count

@@ -1,0 +1,13 @@
+{#
+    Every row has its parent: its `columns` are found as `to_columns` (by default the same names) of the model `to`.
+    Of the parent only the keys asked for are read, so that the test costs what changed.
+#}
+{% test belongs_to(model, columns, to, to_columns=none) %}
+    select {{ columns | join(', ') }}
+    from {{ model }}
+    where ({{ columns | join(', ') }}) not in (
+        select {{ (to_columns or columns) | join(', ') }}
+        from {{ to }}
+        where ({{ (to_columns or columns) | join(', ') }}) in (select {{ columns | join(', ') }} from {{ model }})
+    )
+{% endtest %}

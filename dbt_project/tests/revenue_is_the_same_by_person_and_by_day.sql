@@ -1,0 +1,23 @@
+{{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
+-- What people spent is what the days of their sessions took in, per tenant and to the last digit.
+with totals as (
+    select
+        tenant_id,
+        lifetime_value as of_users,
+        toDecimal128(0, 6) as of_days
+    from {{ ref('users') }}
+    union all
+    select
+        tenant_id,
+        toDecimal128(0, 6) as of_users,
+        revenue as of_days
+    from {{ ref('session_stats_daily') }}
+)
+
+select
+    tenant_id,
+    sum(of_users) as revenue_of_users,
+    sum(of_days) as revenue_of_days
+from totals
+group by tenant_id
+having revenue_of_users != revenue_of_days
