@@ -1,6 +1,7 @@
 """The one way to the warehouse, wherever it runs."""
 
 import logging
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ class Warehouse:
                 secure=self.secure,
                 database=database or "default",
                 autogenerate_session_id=False,
+                # Connections of its own, closed with it: open ones would hold up the server's shutdown.
+                dedicated_pool=True,
                 send_receive_timeout=_READ_SECONDS,
                 client_name="footfall",
             )
@@ -130,6 +133,7 @@ def connect(settings: Settings) -> Iterator[Warehouse]:
         warehouse.client().close()
         yield warehouse
         return
+    _bypass_proxies()
     with running_server(settings.home, settings.http_port, settings.tcp_port) as endpoint:
         yield Warehouse(
             settings=settings,
@@ -140,3 +144,11 @@ def connect(settings: Settings) -> Iterator[Warehouse]:
             password=SecretStr(ServerFiles.of_home(settings.home).password.read_text()),
             secure=False,
         )
+
+
+def _bypass_proxies() -> None:
+    """Keeps an HTTP proxy that the environment names out of the way between us, our subprocesses and loopback."""
+    for variable in ("no_proxy", "NO_PROXY"):
+        hosts = [host for host in os.environ.get(variable, "").split(",") if host]
+        if "127.0.0.1" not in hosts:
+            os.environ[variable] = ",".join([*hosts, "127.0.0.1"])

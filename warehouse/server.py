@@ -131,6 +131,7 @@ def _start(home: Path, files: ServerFiles, endpoint: Endpoint) -> Endpoint:
             process = subprocess.Popen(
                 [sys.executable, "-m", "warehouse.server", str(home)],
                 cwd=Path(__file__).resolve().parent.parent,
+                env=os.environ | {"TZ": "UTC"},  # whatever the machine's own zone: days are UTC days
                 stdin=subprocess.DEVNULL,
                 stdout=start_log,
                 stderr=start_log,
@@ -248,12 +249,14 @@ def _run_engine(files: ServerFiles) -> None:
     engine = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(engine)
     # TabSeparated becomes the default format of HTTP answers, as clients expect it from a server.
-    engine.query(
+    result = engine.query(
         "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
         " SELECT count() FROM file('-', 'LineAsString', 'l String') FORMAT Null",
         "TabSeparated",
         path=str(files.data),
     )
+    if result.has_error():
+        print(result.error_message().split(", Stack trace")[0], file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -128,7 +128,6 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
     <tmp_path>{folder}/data/tmp/</tmp_path>
     <user_files_path>{folder}/data/user_files/</user_files_path>
     <user_directories><users_xml><path>{folder}/users.xml</path></users_xml></user_directories>
-    <timezone>UTC</timezone>
 
     <!-- A laptop has other things to do: leave it some memory, and keep the caches small. -->
     <max_server_memory_usage_to_ram_ratio>0.7</max_server_memory_usage_to_ram_ratio>

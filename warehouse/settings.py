@@ -18,21 +18,24 @@ _RESERVED = {"default", "system", "information_schema"}
 class Settings(BaseSettings):
     """The settings of one command; every field is named after the environment variable it is read from."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, populate_by_name=True, extra="ignore", frozen=True)
+    # The prefix also keeps HOME, USER and HOST of the shell from being taken for fields of these names.
+    model_config = SettingsConfigDict(
+        env_prefix="FOOTFALL_", env_ignore_empty=True, populate_by_name=True, extra="ignore", frozen=True
+    )
 
-    home: Path = Field(Path(".footfall"), validation_alias="FOOTFALL_HOME")
+    home: Path = Path(".footfall")
     host: str | None = Field(None, validation_alias="CLICKHOUSE_HOST")
     port: int | None = Field(None, validation_alias="CLICKHOUSE_PORT", ge=1, le=65535)
     user: str = Field("default", validation_alias="CLICKHOUSE_USER")
     password: SecretStr = Field(SecretStr(""), validation_alias="CLICKHOUSE_PASSWORD")
     secure: bool = Field(False, validation_alias="CLICKHOUSE_SECURE")
     cluster: str | None = Field(None, validation_alias="CLICKHOUSE_CLUSTER")
-    http_port: int = Field(8123, validation_alias="FOOTFALL_HTTP_PORT", ge=1, le=65535)
-    tcp_port: int = Field(9000, validation_alias="FOOTFALL_TCP_PORT", ge=1, le=65535)
-    ui_port: int = Field(3000, validation_alias="FOOTFALL_UI_PORT", ge=1, le=65535)
-    raw_database: str = Field("raw", validation_alias="FOOTFALL_RAW_DATABASE")
-    database: str = Field("analytics", validation_alias="FOOTFALL_DATABASE")
-    secret: SecretStr | None = Field(None, validation_alias="FOOTFALL_SECRET")
+    http_port: int = Field(8123, ge=1, le=65535)
+    tcp_port: int = Field(9000, ge=1, le=65535)
+    ui_port: int = Field(3000, ge=1, le=65535)
+    raw_database: str = "raw"
+    database: str = "analytics"
+    secret: SecretStr | None = None
 
     @field_validator("home")
     @classmethod
@@ -86,4 +89,7 @@ def get_settings() -> Settings:
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
-    return f"{location[0]}: {message}" if location else message
+    if not location:
+        return message
+    name = str(location[0])
+    return f"{'FOOTFALL_' + name.upper() if name in Settings.model_fields else name}: {message}"
