@@ -11,6 +11,7 @@
         "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
     ],
 ) }}
+-- depends_on: {{ ref('changed_events') }}
 -- One row per (funnel, event, step) whose conditions the event meets; in strict funnels also every event, as step 0.
 -- By id rather than by person: a login moves no row. So an event's properties are read once, when it comes, and
 -- a person's attempts are worked out from this narrow table.

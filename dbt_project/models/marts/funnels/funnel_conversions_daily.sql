@@ -8,6 +8,7 @@
         "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
     ],
 ) }}
+-- depends_on: {{ ref('changed_funnels') }}
 -- One row per (tenant_id, funnel_id, entry_date, step_number), for days on which somebody entered the funnel; steps
 -- that nobody reached count zero.
 with entries as (

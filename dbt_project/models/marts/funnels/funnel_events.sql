@@ -9,6 +9,7 @@
         "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
     ],
 ) }}
+-- depends_on: {{ ref('changed_funnels') }}
 -- One row per (tenant_id, funnel_id, user_id, entry_date, step_number): the steps that a person's best attempt of that
 -- day reached. Over a range of days a person counts once, with their best attempt of the range.
 with people as (
