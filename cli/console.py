@@ -31,8 +31,8 @@ def _console(descriptor: int) -> "Console":
     stream = os.fdopen(os.dup(descriptor), "w", encoding="utf-8", buffering=1, errors="replace")
     console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
     if not stream.isatty():
-        # Logs and pipes have no width; 100 columns keep the tables readable there.
-        console = Console(file=stream, highlight=False, width=100, soft_wrap=True)
+        # Logs and pipes have no width; 160 columns keep the tables readable there.
+        console = Console(file=stream, highlight=False, width=160, soft_wrap=True)
     return console
 
 

@@ -63,9 +63,10 @@ def _load_command(name: str, table: str, what: str) -> None:
     @click.option("--replace", is_flag=True, help="Supersede earlier loads of the same path.")
     @verbose_option
     def command(paths: tuple[Path, ...], tenant: str, mapping: tuple[str, ...], replace: bool) -> None:
+        columns = _mapping(mapping)
         from cli.load import run_load
 
-        run_load(table, paths, tenant=tenant, mapping=_mapping(mapping), replace=replace)
+        run_load(table, paths, tenant=tenant, mapping=columns, replace=replace)
 
 
 def _mapping(options: tuple[str, ...]) -> dict[str, str]:

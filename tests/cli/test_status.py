@@ -1,0 +1,29 @@
+"""`footfall status`, and the lock it does not need."""
+
+from tests.cli.conftest import Footfall
+from warehouse.connection import Warehouse
+from warehouse.lock import exclusive
+
+
+def test_an_empty_warehouse_has_a_status(footfall: Footfall, warehouse: Warehouse) -> None:
+    with exclusive(warehouse.settings, "a long load"):
+        result = footfall("status")
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = {line[:13].strip(): line[13:].strip() for line in result.stdout.splitlines()}
+    assert f"at 127.0.0.1:{warehouse.port}" in lines["Warehouse"]
+    assert lines["Last load"] == "none yet"
+    assert lines["Last build"] == "none yet"
+    assert lines["Waiting"] == "nothing"
+
+
+def test_the_second_writer_is_told_who_is_first(footfall: Footfall, warehouse: Warehouse) -> None:
+    with exclusive(warehouse.settings, "a long load"):
+        result = footfall("build")
+    assert result.returncode == 1
+    assert "a long load" in result.stderr
+
+
+def test_there_is_nothing_to_build_before_the_first_load(footfall: Footfall) -> None:
+    result = footfall("build")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Nothing has been loaded yet." in result.stdout

@@ -1,0 +1,47 @@
+"""A tiny dbt project, and raw rows put in place without the loader."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest import raw_tables
+from tests.cli.conftest import Footfall, footfall_of
+from warehouse.connection import Warehouse
+
+TINY = Path(__file__).parent / "project"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the tiny project that the test may change."""
+    return Path(shutil.copytree(TINY, tmp_path / "project"))
+
+
+@pytest.fixture
+def footfall(warehouse: Warehouse, project: Path, tmp_path: Path) -> Footfall:
+    """The command, on the tiny project and with a Dagster home of this test's own."""
+    return footfall_of(warehouse, FOOTFALL_DBT_PROJECT_DIR=str(project), DAGSTER_HOME=str(tmp_path / "dagster"))
+
+
+def commit_load(warehouse: Warehouse, seq: int, *people: str) -> None:
+    """A committed load with one page view of each of these people."""
+    raw_tables.create(warehouse)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with warehouse.client(warehouse.settings.raw_database) as client:
+        client.insert(
+            "events",
+            [[f"load-{seq}", "north", f"{seq}-{person}", now, person, "page"] for person in people],
+            column_names=["load_id", "tenant_id", "event_id", "timestamp", "distinct_id", "event"],
+        )
+        client.insert(
+            "loads",
+            [[f"load-{seq}", seq, "events", f"{seq}.json", "committed", now, seq]],
+            column_names=["load_id", "load_seq", "table", "path", "status", "committed_at", "version"],
+        )
+
+
+def published_people(warehouse: Warehouse) -> list[str]:
+    with warehouse.client(warehouse.settings.database) as client:
+        return [row[0] for row in client.query("SELECT user_id FROM users ORDER BY user_id").result_rows]

@@ -1,0 +1,57 @@
+"""The code location as Dagster sees it, with the real dbt project."""
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.cli.conftest import ROOT
+from warehouse.connection import Warehouse
+
+# In a process of its own: the definitions read the environment when they are imported.
+DESCRIBE = """
+import json
+from orchestration.definitions import defs
+from orchestration.model_assets import MANIFEST, model_assets
+graph = defs.resolve_asset_graph()
+job = defs.resolve_job_def("build_warehouse")
+specs = {spec.key.to_user_string(): spec for spec in model_assets.specs}
+print(json.dumps({
+    "manifest": [node["name"] for node in json.loads(MANIFEST.read_text())["nodes"].values()
+                 if node["resource_type"] in ("model", "seed", "snapshot")],
+    "models": list(specs),
+    "groups": {key: spec.group_name for key, spec in specs.items()},
+    "unowned": [key for key, spec in specs.items() if not spec.owners],
+    "undescribed_marts": [key for key, spec in specs.items() if not spec.description],
+    "raw": sorted(key.to_user_string() for key in graph.get_all_asset_keys() if key.path[0] == "raw"),
+    "partitioned": sorted(k.to_user_string() for k in graph.get_all_asset_keys() if graph.get(k).is_partitioned),
+    "job": [node.name for node in job.nodes],
+    "job_checks": sum(1 for key in job.asset_layer.asset_graph.asset_check_keys if key.name == "expectations"),
+    "schedules": sorted(schedule.name for schedule in defs.schedules),
+    "sensors": [sensor.name for sensor in defs.sensors],
+}))
+"""
+
+
+def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_look_for_it(warehouse: Warehouse) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", DESCRIBE],
+        cwd=ROOT,
+        env={**os.environ, "FOOTFALL_HOME": str(warehouse.settings.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    seen = json.loads(result.stdout)
+    assert sorted(seen["models"]) == sorted(seen["manifest"])
+    assert {"build_models", "expectations", "published"} == set(seen["job"])
+    assert seen["job_checks"] >= 8
+    assert seen["unowned"] == []
+    assert seen["groups"]["sessions"] == "sessions"
+    assert seen["groups"]["users"] == "core"
+    assert seen["groups"]["retention"] == "retention"
+    assert set(seen["raw"]) >= {"raw/events", "raw/identity_mappings", "raw/loads", "raw/funnel_steps"}
+    assert seen["partitioned"] == ["raw/events", "raw/identity_mappings"]
+    assert seen["schedules"] == ["daily_landing", "hourly_build"]
+    assert seen["sensors"] == ["landing_folder"]

@@ -1,0 +1,124 @@
+"""What a build would do, and how builds that died are told apart."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestration import build_log
+from orchestration.plan import make_plan
+from orchestration.project import content_hash
+from tests.orchestration.conftest import commit_load
+from warehouse.connection import Warehouse
+
+BUILD = build_log.Build(
+    build_id="one",
+    from_seq=0,
+    to_seq=1,
+    started_at=datetime(2026, 1, 1, tzinfo=UTC),
+    published_at=None,
+    full_refresh=True,
+    status="running",
+    project_hash="p",
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTFALL_DBT_PROJECT_DIR", str(project))
+
+
+def publish_range(warehouse: Warehouse, to_seq: int) -> None:
+    """Pretend that a build up to this seq has been published, by this very project."""
+    with warehouse.client() as client:
+        client.command(
+            "CREATE OR REPLACE TABLE {db:Identifier}.int_build_range ENGINE = MergeTree ORDER BY () AS"
+            " SELECT toUInt64(0) AS from_seq, toUInt64({seq:UInt64}) AS to_seq",
+            parameters={"db": warehouse.settings.database, "seq": to_seq},
+        )
+    build_log.start(warehouse, replace(BUILD, to_seq=to_seq, project_hash=make_plan(warehouse).project_hash))
+    build_log.published(warehouse, "one")
+
+
+def test_nothing_loaded_is_nothing_to_do(warehouse: Warehouse) -> None:
+    assert make_plan(warehouse).nothing_to_do
+
+
+def test_the_first_build_takes_everything(warehouse: Warehouse) -> None:
+    commit_load(warehouse, 1, "ada")
+    commit_load(warehouse, 2, "ben")
+    plan = make_plan(warehouse)
+    assert (plan.from_seq, plan.to_seq, plan.waiting, plan.full_refresh) == (0, 2, 2, True)
+
+
+def test_later_builds_take_what_is_new(warehouse: Warehouse) -> None:
+    commit_load(warehouse, 1, "ada")
+    publish_range(warehouse, 1)
+    assert make_plan(warehouse).nothing_to_do
+    commit_load(warehouse, 2, "ben")
+    plan = make_plan(warehouse)
+    assert (plan.from_seq, plan.to_seq, plan.waiting, plan.full_refresh) == (1, 2, 1, False)
+    assert plan.reason == "1 new load"
+
+
+def test_a_withdrawn_load_is_work_too(warehouse: Warehouse) -> None:
+    commit_load(warehouse, 1, "ada")
+    publish_range(warehouse, 1)
+    with warehouse.client(warehouse.settings.raw_database) as client:
+        client.insert(
+            "loads",
+            [["load-1", 1, "events", "1.json", "superseded", 2, datetime(2026, 1, 1, tzinfo=UTC), 2]],
+            column_names=[
+                "load_id",
+                "load_seq",
+                "table",
+                "path",
+                "status",
+                "superseded_seq",
+                "committed_at",
+                "version",
+            ],
+        )
+    assert (make_plan(warehouse).to_seq, make_plan(warehouse).waiting) == (2, 1)
+
+
+def test_a_changed_model_is_a_full_refresh_but_a_changed_description_or_test_is_not(
+    warehouse: Warehouse, project: Path
+) -> None:
+    commit_load(warehouse, 1, "ada")
+    publish_range(warehouse, 1)
+    before = content_hash(project)
+    described = project / "models" / "users.yml"
+    described.write_text(described.read_text().replace("One row per person.", "People.").replace("ben", "eve"))
+    assert content_hash(project) == before
+    assert make_plan(warehouse).nothing_to_do
+    model = project / "models" / "users.sql"
+    model.write_text(model.read_text().replace("'page'", "'view'"))
+    assert make_plan(warehouse).full_refresh
+
+
+def test_another_tracking_key_is_a_full_refresh(warehouse: Warehouse) -> None:
+    commit_load(warehouse, 1, "ada")
+    publish_range(warehouse, 1)
+    settings = type(warehouse.settings).model_validate(
+        {**warehouse.settings.model_dump(), "secret": "another secret of more than thirty-two characters"}
+    )
+    assert make_plan(replace(warehouse, settings=settings)).full_refresh
+
+
+@pytest.mark.parametrize(("swap_finished", "status"), [(False, "failed"), (True, "published")])
+def test_a_build_that_died_is_settled(warehouse: Warehouse, swap_finished: bool, status: str) -> None:
+    commit_load(warehouse, 1, "ada")
+    build_log.start(warehouse, BUILD)
+    build_log.settle(warehouse, swap_finished=swap_finished)
+    (build,) = build_log.builds(warehouse)
+    assert build.status == status
+
+
+def test_the_log_shows_each_build_once_without_final(warehouse: Warehouse) -> None:
+    commit_load(warehouse, 1, "ada")
+    build_log.start(warehouse, BUILD)
+    build_log.failed(warehouse, "one", ("a check",))
+    with warehouse.client(warehouse.settings.database) as client:
+        assert client.query("SELECT status, failed_checks FROM build_log").result_rows == [("failed", ["a check"])]
