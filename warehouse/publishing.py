@@ -355,7 +355,7 @@ class _Publisher:
         if not rows:
             return _Journal("published", (), frozenset(), 0)
         state, pairs, own_names, version = rows[0]
-        return _Journal(state, tuple(_pair(each) for each in pairs), frozenset(own_names), version)
+        return _Journal(state, tuple(_Pair(**each) for each in pairs), frozenset(own_names), version)
 
     def _write_journal(self, journal: _Journal, state: State, pairs: tuple[_Pair, ...]) -> None:
         """One row by one insert: it is there as a whole or not at all."""
@@ -377,9 +377,3 @@ class _Publisher:
 
 def _uuid_of(objects: dict[str, _Object], name: str) -> UUID:
     return objects[name].uuid if name in objects else _ABSENT
-
-
-def _pair(row: Any) -> _Pair:
-    if isinstance(row, dict):
-        return _Pair(row["name"], row["next_name"], row["uuid"], row["next_uuid"])
-    return _Pair(*row)
