@@ -14,7 +14,7 @@
     multiIf(
         {{ period }} = 'day', toDate({{ number }}),
         {{ period }} = 'week', toDate({{ number }} * 7 - 3),
-        makeDate(intDiv({{ number }}, 12), {{ number }} % 12 + 1)
+        makeDate(intDiv({{ number }}, 12), {{ number }} % 12 + 1, 1)
     )
 {%- endmacro %}
 

@@ -1,54 +1,25 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number']) }}
--- One row per cell of `retention` that differs from before this build, as it is now (`is_there` 0: it is no more).
--- People whose days differ are taken out of the cells they were in and put into those they are in; of a changed
--- definition everybody is counted anew. When a tenant's last event moves on, cells appear and become complete.
-with definitions as (
+-- One row per cell of `retention` that differs from before this build, as it is now (`is_there` 0: it is no more):
+-- people have moved in or out, its definition has changed, or the tenant's last event has moved on, which makes cells
+-- appear and become complete.
+with moves as (
     select
         tenant_id,
         retention_id,
-        kind,
+        cohort_date,
+        period_number,
+        people_count
+    from {{ ref('changed_retention_moves') }}
+),
+
+definitions as (
+    select
+        tenant_id,
+        retention_id,
         period,
-        {{ matcher_id('target_event', 'target_filter') }} as target_matcher_id,
-        {{ matcher_id('return_event', 'return_filter') }} as return_matcher_id,
         is_current,
         is_changed
     from {{ ref('changed_retention_definitions') }}
-),
-
--- what happened to whom: of whole tenants for changed definitions, of changed people for the others
-days as (
-    select tenant_id, user_id, date, matcher_id, -1 as sign, 0 as is_changed
-    from {{ ref('changed_retention_before') }}
-    union all
-    select tenant_id, user_id, date, matcher_id, 1 as sign, 0 as is_changed
-    from {{ ref('int_retention_days') }}
-    where
-        (tenant_id, user_id) in (select tenant_id, user_id from {{ ref('changed_user_days') }})
-        and tenant_id in (select tenant_id from definitions where not is_changed)
-    union all
-    select tenant_id, user_id, date, matcher_id, 1 as sign, 1 as is_changed
-    from {{ ref('int_retention_days') }}
-    where tenant_id in (select tenant_id from definitions where is_changed and is_current)
-),
-
-activity as (
-    select
-        days.tenant_id as tenant_id,
-        definitions.retention_id as retention_id,
-        definitions.kind as kind,
-        definitions.period as period,
-        days.user_id as user_id,
-        days.date as date,
-        days.sign as sign,
-        days.matcher_id = definitions.target_matcher_id as is_target,
-        days.matcher_id = definitions.return_matcher_id as is_return
-    from days
-    inner join definitions on days.tenant_id = definitions.tenant_id and days.is_changed = definitions.is_changed
-    where definitions.is_current and (is_target or is_return)
-),
-
-moves as (
-    {{ retention_cells('activity') }}
 ),
 
 before as (
@@ -176,18 +147,18 @@ select
     retention_id,
     cohort_date,
     period_number,
-    maxIf(users_count, is_now) as users_count,
-    maxIf(retained_count, is_now) as retained_count,
-    maxIf(is_complete, is_now) as is_complete,
+    maxIf(images.users_count, is_now) as users_count,
+    maxIf(images.retained_count, is_now) as retained_count,
+    maxIf(images.is_complete, is_now) as is_complete,
     max(is_now) as is_there
 from (
     select *, 1 as is_now from new_cells
     union all
     select *, 0 as is_now from old_cells
-)
+) as images
 group by tenant_id, retention_id, cohort_date, period_number
 having
     uniqExact(is_now) < 2
-    or users_count != maxIf(users_count, not is_now)
-    or retained_count != maxIf(retained_count, not is_now)
-    or is_complete != maxIf(is_complete, not is_now)
+    or users_count != maxIf(images.users_count, not is_now)
+    or retained_count != maxIf(images.retained_count, not is_now)
+    or is_complete != maxIf(images.is_complete, not is_now)

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('changed_events') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
@@ -15,10 +16,10 @@ select
     event,
     revenue,
     {{ build_seq() }} as _build_seq
-from {{ ref('int_events') }}
+from {{ ref('int_events') }} as events
 where
     {{ is_conversion('tenant_id', 'event', 'revenue') }}
-    -- rows of int_events that are new carry this build's mark, which its index finds
+    -- rows of int_events that are new carry this build's mark (not our own column), which its index finds
     {% if is_incremental() %}
-        and _build_seq = {{ build_seq() }}
+        and events._build_seq = {{ build_seq() }}
     {% endif %}
