@@ -16,21 +16,26 @@ people_of_changed as (
     select tenant_id, distinct_id
     from known
     where (tenant_id, user_id) in (
-        select tenant_id, user_id from known where (tenant_id, distinct_id) in (select tenant_id, distinct_id from changed)
+        select tenant_id, user_id
+        from known
+        where (tenant_id, distinct_id) in (select tenant_id, distinct_id from changed)
     )
 ),
 
 neighbours as (
-    select distinct tenant_id, other_id as distinct_id
-    from {{ ref('int_links') }}
-    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from people_of_changed)
+    -- qualified, because a bare distinct_id would be the alias
+    select distinct links.tenant_id as tenant_id, links.other_id as distinct_id
+    from {{ ref('int_links') }} as links
+    where (links.tenant_id, links.distinct_id) in (select tenant_id, distinct_id from people_of_changed)
 ),
 
 people_of_neighbours as (
     select tenant_id, distinct_id
     from known
     where (tenant_id, user_id) in (
-        select tenant_id, user_id from known where (tenant_id, distinct_id) in (select tenant_id, distinct_id from neighbours)
+        select tenant_id, user_id
+        from known
+        where (tenant_id, distinct_id) in (select tenant_id, distinct_id from neighbours)
     )
 ),
 
