@@ -4,9 +4,9 @@
 #}
 {% macro tracking_id(tenant_id, user_id) -%}
     lower(hex(SHA256(concat(
-        assumeNotNull((select any(outer) from {{ source('raw', 'tracking_key') }})),
+        assumeNotNull((select any(`outer`) from {{ source('raw', 'tracking_key') }})),
         SHA256(concat(
-            assumeNotNull((select any(inner) from {{ source('raw', 'tracking_key') }})),
+            assumeNotNull((select any(`inner`) from {{ source('raw', 'tracking_key') }})),
             {{ tenant_id }}, '\0', {{ user_id }}
         ))
     ))))

@@ -45,7 +45,14 @@ said as (
     from said_by_mappings
     where tenant_id != ''
     union all
-    select senders.tenant_id, mappings.anonymous_id, mappings.user_id, mappings.kind, mappings.first_seen_at, mappings.stated_at, mappings.is_deleted
+    select
+        senders.tenant_id,
+        mappings.anonymous_id,
+        mappings.user_id,
+        mappings.kind,
+        mappings.first_seen_at,
+        mappings.stated_at,
+        mappings.is_deleted
     from said_by_mappings as mappings
     inner join senders on mappings.anonymous_id = senders.distinct_id
     where mappings.tenant_id = ''

@@ -20,8 +20,9 @@ live_after as (
 contested as (
     select {{ key }}
     from {{ ref('stg_events') }}
-    where (load_id in (live_before) or load_id in (live_after))
-    {% if not is_full_build() %}
+    where
+        (load_id in (live_before) or load_id in (live_after))
+        {% if not is_full_build() %}
         and ({{ key }}) in (
             select {{ key }}
             from {{ ref('stg_events') }}
@@ -29,7 +30,7 @@ contested as (
                 select load_id from {{ ref('stg_loads') }} where table_name = 'events' and change != ''
             )
         )
-    {% endif %}
+        {% endif %}
     group by {{ key }}
     having count() > 1 or countIf(load_id not in (live_after)) > 0
 ),

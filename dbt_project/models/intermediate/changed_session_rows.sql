@@ -35,7 +35,7 @@ numbered as (
     where
         1
         {% if not is_full_build() %}
-            and (tenant_id, user_id) in (select tenant_id, user_id from touched_people)
+        and (tenant_id, user_id) in (select tenant_id, user_id from touched_people)
         {% endif %}
 )
 

@@ -36,9 +36,9 @@ cut_sessions as (
         sessions.session_start >= changed.from_at
         and sessions.session_start <= changed.to_at
         {% if not is_full_build() %}
-            and (sessions.tenant_id, sessions.session_key) in (
-                select tenant_id, session_key from {{ ref('changed_session_keys') }}
-            )
+        and (sessions.tenant_id, sessions.session_key) in (
+            select tenant_id, session_key from {{ ref('changed_session_keys') }}
+        )
         {% endif %}
 ),
 

@@ -3,5 +3,5 @@
 -- contain, so it is read from the row that the build before published together with them.
 {% set previous = load_relation(this) if execute and not flags.FULL_REFRESH else none %}
 select
-    {% if previous %}assumeNotNull((select max(to_seq) from {{ previous }})){% else %}toUInt64(0){% endif %} as from_seq,
+    {{ 'assumeNotNull((select max(to_seq) from ' ~ previous ~ '))' if previous else 'toUInt64(0)' }} as from_seq,
     assumeNotNull((select max(load_seq) from {{ source('raw', 'loads') }} final)) as to_seq

@@ -14,7 +14,7 @@ select
     session_key,
     count() as events_count,
     countIf(is_pageview) as pageviews_count,
-    sum(toDecimal128(ifNull(revenue, 0), 6)) as revenue,
+    sum(toDecimal128(coalesce(revenue, 0), 6)) as revenue,
     min(timestamp) as first_at,
     max(timestamp) as last_at,
     max(is_identified) as says_identified,

@@ -8,7 +8,8 @@
         'changed_events', ['tenant_id', 'event_date', 'event', 'hour', 'distinct_id', 'session_key']
     ) }}",
 ) }}
--- One row per (tenant_id, event_date, event, hour, distinct_id, session_key): the hourly counts before ids become people.
+-- One row per (tenant_id, event_date, event, hour, distinct_id, session_key): the hourly counts, before ids become
+-- people.
 select
     tenant_id,
     event_date,

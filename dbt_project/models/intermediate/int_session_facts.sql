@@ -89,7 +89,7 @@ facts as (
         minMapIf(
             mapApply((name, value) -> (toString(name), (timestamp, event_id, value)), click_ids), notEmpty(click_ids)
         ) as first_click_ids,
-        sum(toDecimal128(ifNull(events_in_sessions.revenue, 0), 6)) as revenue
+        sum(toDecimal128(coalesce(events_in_sessions.revenue, 0), 6)) as revenue
     from events_in_sessions
     group by tenant_id, session_key, start_time
 )

@@ -3,9 +3,9 @@ with ledger as (
     select
         load_id,
         load_seq,
-        `table` as table_name,
+        loads.table as table_name,
         superseded_seq
-    from {{ source('raw', 'loads') }} final
+    from {{ source('raw', 'loads') }} as loads final
     where load_seq > 0
 )
 

@@ -1,6 +1,6 @@
 {{ config(materialized='view', settings={}) }}
--- One row per event (tenant_id, event_date, event_id), with its person. A view: a login that moves a person's history to
--- somebody else rewrites no event.
+-- One row per event (tenant_id, event_date, event_id), with its person. A view, so that a login that moves a history
+-- to somebody else rewrites no event.
 select
     events.tenant_id as tenant_id,
     events.event_date as event_date,

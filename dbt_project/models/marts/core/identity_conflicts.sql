@@ -17,7 +17,9 @@ with links as (
     where
         side = 'anonymous'
         and kind = 'link'
-        {{ only_changed('changed_conflict_ids', ['tenant_id', 'anonymous_id'], own_columns=['tenant_id', 'distinct_id']) }}
+        {{ only_changed(
+            'changed_conflict_ids', ['tenant_id', 'anonymous_id'], own_columns=['tenant_id', 'distinct_id']
+        ) }}
 )
 
 select

@@ -40,7 +40,7 @@ id_days as (
     from {{ ref('int_id_days') }} as days
     inner join ids on days.tenant_id = ids.tenant_id and days.distinct_id = ids.distinct_id
     {% if is_incremental() %}
-        where (days.tenant_id, days.distinct_id) in (select tenant_id, distinct_id from ids)
+    where (days.tenant_id, days.distinct_id) in (select tenant_id, distinct_id from ids)
     {% endif %}
     group by tenant_id, user_id
 ),
@@ -65,12 +65,12 @@ attribute_values as (
         ids.user_id as user_id,
         attributes.name as name,
         max(attributes.last_set) as last_set,
-        minIf(attributes.first_set_once, attributes.first_set_once.2 != '') as first_set_once,
-        if(last_set.2 != '', last_set.3, first_set_once.3) as value
+        minIf(attributes.first_set_once, tupleElement(attributes.first_set_once, 2) != '') as first_set_once,
+        if(tupleElement(last_set, 2) != '', tupleElement(last_set, 3), tupleElement(first_set_once, 3)) as value
     from {{ ref('int_id_attributes') }} as attributes
     inner join ids on attributes.tenant_id = ids.tenant_id and attributes.distinct_id = ids.distinct_id
     {% if is_incremental() %}
-        where (attributes.tenant_id, attributes.distinct_id) in (select tenant_id, distinct_id from ids)
+    where (attributes.tenant_id, attributes.distinct_id) in (select tenant_id, distinct_id from ids)
     {% endif %}
     group by tenant_id, user_id, name
 ),

@@ -7,13 +7,14 @@
     pre_hook="{{ delete_changed_sessions() }}",
 ) }}
 -- One row per (tenant_id, session_id).
-{% set referring_domain = "if(facts.entry_referring_domain != '', facts.entry_referring_domain, domain(facts.entry_referrer))" %}
 with facts as (
     select *
     from {{ ref('int_session_facts') }}
     where
         1
-        {{ only_changed('changed_session_rows', ['tenant_id', 'session_key', 'session_start'], where="change = 'after'") }}
+        {{ only_changed(
+            'changed_session_rows', ['tenant_id', 'session_key', 'session_start'], where="change = 'after'"
+        ) }}
 ),
 
 people as (
@@ -66,7 +67,8 @@ select
     facts.utm_content as utm_content,
     facts.click_ids as click_ids,
     {{ channel(
-        'facts.utm_source', 'facts.utm_medium', 'facts.utm_campaign', 'facts.click_ids', referring_domain,
+        'facts.utm_source', 'facts.utm_medium', 'facts.utm_campaign', 'facts.click_ids',
+        "if(facts.entry_referring_domain != '', facts.entry_referring_domain, domain(facts.entry_referrer))",
         'facts.entry_host'
     ) }} as channel,
     -- on what
