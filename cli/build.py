@@ -13,14 +13,23 @@ from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from orchestration.run import BuildOutcome
 
 
-class _Printed(logging.Handler):
-    """Prints what the orchestration says, as it says it."""
+class _Shown(logging.Handler):
+    """Shows what the orchestration says as it says it; how far it is only on a terminal, in one line that changes."""
+
+    def __init__(self, status: "Status") -> None:
+        super().__init__()
+        self._status = status
 
     def emit(self, record: logging.LogRecord) -> None:
-        err().print(record.getMessage(), markup=False)
+        if record.levelno >= logging.INFO:
+            err().print(record.getMessage(), markup=False)
+        else:
+            self._status.update(record.getMessage())
 
 
 def run_build(*, full_refresh: bool) -> None:
@@ -54,18 +63,18 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
         return None
 
     log = warehouse.settings.home / "logs" / "build.log"
-    handler = _Printed()
     progress = logging.getLogger("footfall.build")
-    progress.addHandler(handler)
-    try:
-        with output_into(log):
-            # Dagster and dbt take seconds to start: say at once that something happens.
-            err().print("Starting the job build_warehouse", markup=False)
+    # Dagster and dbt take seconds to start: say at once that something happens.
+    err().print("Starting the job build_warehouse", markup=False)
+    with output_into(log), err().status("starting") as status:
+        handler = _Shown(status)
+        progress.addHandler(handler)
+        try:
             from orchestration.run import run_build as run
 
             outcome = run(warehouse.settings, full_refresh=full_refresh)
-    finally:
-        progress.removeHandler(handler)
+        finally:
+            progress.removeHandler(handler)
     if not outcome.success:
         raise _failure(warehouse, outcome, log)
     return outcome

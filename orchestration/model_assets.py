@@ -15,7 +15,7 @@ from orchestration import build_log
 from orchestration.plan import Plan, make_plan
 from orchestration.project import artifacts_dir, manifest, project_dir
 from orchestration.resources import DbtResource, WarehouseResource, dbt_environment
-from orchestration.said import say
+from orchestration.said import say, say_how_far
 from orchestration.translator import FootfallTranslator
 from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse
@@ -92,6 +92,7 @@ def _run_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: DbtRe
         for event in invocation.stream():
             if isinstance(event, dg.Output):
                 built += 1
+                say_how_far(built, len(context.assets_def.keys), event.output_name)
                 context.add_output_metadata(_table_metadata(warehouse, context, event), output_name=event.output_name)
             elif isinstance(event, dg.AssetCheckResult):
                 passed += event.passed
