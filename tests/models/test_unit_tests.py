@@ -1,0 +1,131 @@
+"""dbt's unit tests, one per rule with a decision in it, and what the project says about its models and columns."""
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import raw_tables
+from orchestration.project import dbt_executable, environment, project_dir
+from warehouse import publishing, tracking_key
+from warehouse.connection import Warehouse
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Project:
+    """The dbt project, built on a warehouse without any data: every table is there, and none has a row."""
+
+    warehouse: Warehouse
+    target: Path
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        settings = self.warehouse.settings
+        variables = {
+            **os.environ,
+            **self.warehouse.environment(),
+            **environment(settings),
+            "DBT_TARGET_PATH": str(self.target),
+            "DBT_LOG_PATH": str(self.target / "logs"),
+        }
+        folder = str(project_dir())
+        return subprocess.run(
+            [dbt_executable(), "--no-use-colors", *arguments, "--project-dir", folder, "--profiles-dir", folder],
+            env=variables, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def artifact(self, name: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.target / f"{name}.json").read_text())
+        return content
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        nodes = self.artifact("manifest")["nodes"].values()
+        return {node["name"]: node for node in nodes if node["resource_type"] == "model"}
+
+    def columns(self) -> dict[str, list[str]]:
+        """The columns of every table and view that the build made, in order."""
+        with self.warehouse.client() as client:
+            rows = client.query(
+                "SELECT table, groupArray(name) FROM (SELECT * FROM system.columns WHERE database = {db:String}"
+                " ORDER BY table, position) GROUP BY table",
+                parameters={"db": self.warehouse.settings.next_database},
+            ).result_rows
+        return dict(rows)
+
+
+@pytest.fixture(scope="module")
+def project(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    name = uuid.uuid4().hex[:12]
+    settings = server.settings.model_copy(update={"raw_database": f"raw_{name}", "database": f"analytics_{name}"})
+    warehouse = replace(server, settings=settings)
+    raw_tables.create(warehouse)
+    tracking_key.store(warehouse)
+    publishing.prepare(warehouse, full_refresh=True)
+    empty = Project(warehouse, tmp_path_factory.mktemp("dbt"))
+    built = empty.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
+    assert built.returncode == 0, built.stdout
+    yield empty
+    with server.client() as client:
+        for database in (settings.raw_database, settings.database, settings.next_database):
+            client.command("DROP DATABASE IF EXISTS {db:Identifier} SYNC", parameters={"db": database})
+
+
+def test_every_rule_holds(project: Project) -> None:
+    ran = project.dbt("test", "--select", "resource_type:unit_test")
+    results = project.artifact("run_results")["results"]
+    assert len(results) > 30, ran.stdout
+    failed = {
+        result["unique_id"].removeprefix("unit_test.footfall."): result["message"]
+        for result in results
+        if result["status"] != "pass"
+    }
+    assert not failed, "\n\n".join(f"{name}\n{message}" for name, message in failed.items())
+
+
+def test_every_model_says_what_it_is(project: Project) -> None:
+    silent = [name for name, node in project.models().items() if not node["description"]]
+    assert sorted(silent) == []
+
+
+def test_every_model_has_its_yaml_beside_it(project: Project) -> None:
+    elsewhere = {
+        name: node["patch_path"]
+        for name, node in project.models().items()
+        if node["patch_path"] != f"footfall://{Path(node['original_file_path']).with_suffix('.yml')}"
+    }
+    assert elsewhere == {}
+
+
+def test_every_column_of_every_published_table_is_described(project: Project) -> None:
+    columns = project.columns()
+    models = {name: node for name, node in project.models().items() if not name.startswith(("stg_", "changed_"))}
+    assert models
+    undescribed = {
+        name: [column for column in columns[name] if not node["columns"].get(column, {}).get("description")]
+        for name, node in models.items()
+    }
+    assert {name: missing for name, missing in undescribed.items() if missing} == {}
+
+
+def test_no_described_column_is_missing(project: Project) -> None:
+    columns = project.columns()
+    missing = {name: sorted(set(node["columns"]) - set(columns[name])) for name, node in project.models().items()}
+    assert {name: gone for name, gone in missing.items() if gone} == {}
+
+
+def test_every_mart_that_is_a_table_has_a_contract(project: Project) -> None:
+    free = [
+        name
+        for name, node in project.models().items()
+        if node["path"].startswith("marts/")
+        and node["config"]["materialized"] != "view"
+        and not node["config"]["contract"]["enforced"]
+    ]
+    assert sorted(free) == []
