@@ -29,8 +29,8 @@
 #}
 {% macro attribution_shares(conversions, conversion_columns, touches, touch_columns) %}
     {%- set conversion = 'tenant_id, user_id, conversion_at, conversion_event_id' -%}
-    {%- set window = var('attribution_window_days') * 86400 * 1000000 -%}
-    {%- set half_life = var('attribution_half_life_days') * 86400 * 1000000 -%}
+    {%- set window = '(' ~ var('attribution_window_days') ~ ' * 86400000000)' -%}
+    {%- set half_life = '(' ~ var('attribution_half_life_days') ~ ' * 86400000000)' -%}
     with
     -- a touch that counts lies in the conversion's stretch of one window, or in the stretch before
     placed_conversions as (

@@ -19,7 +19,7 @@ select
 from {{ ref('int_events') }} as events
 where
     {{ is_conversion('tenant_id', 'event', 'revenue') }}
-    -- rows of int_events that are new carry this build's mark (not our own column), which its index finds
     {% if is_incremental() %}
-        and events._build_seq = {{ build_seq() }}
+    -- new rows of int_events carry this build's mark, which its index finds
+    and events._build_seq = {{ build_seq() }}
     {% endif %}

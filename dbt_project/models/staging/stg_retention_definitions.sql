@@ -29,8 +29,12 @@ with defined as (
 select
     tenant_id,
     retention_id,
-    {% for column in columns -%}
-    argMax({{ column }}, place) as {{ column }}{{ ',' if not loop.last }}
-    {% endfor %}
+    argMax(name, place) as name,
+    argMax(target_event, place) as target_event,
+    argMax(target_filter, place) as target_filter,
+    argMax(return_event, place) as return_event,
+    argMax(return_filter, place) as return_filter,
+    argMax(kind, place) as kind,
+    argMax(period, place) as period
 from defined
 group by tenant_id, retention_id

@@ -30,7 +30,7 @@ conversions as (
     from {{ ref('int_conversions') }} as conversions
     inner join ids on conversions.tenant_id = ids.tenant_id and conversions.distinct_id = ids.distinct_id
     {% if is_incremental() %}
-        where (conversions.tenant_id, conversions.distinct_id) in (select tenant_id, distinct_id from ids)
+    where (conversions.tenant_id, conversions.distinct_id) in (select tenant_id, distinct_id from ids)
     {% endif %}
 ),
 

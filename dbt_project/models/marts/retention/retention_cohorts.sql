@@ -7,8 +7,8 @@
         'changed_retention_cells', ['tenant_id', 'cohort_date'], where=\"retention_id = 'daily'\"
     ) }}",
 ) }}
--- One row per (tenant_id, cohort_date): the definition `daily`, with the days that people ask for side by side. NULL for
--- a day that lies after the tenant's last event.
+-- One row per (tenant_id, cohort_date): the definition `daily`, with the days that people ask for side by side. NULL
+-- for a day that lies after the tenant's last event.
 select
     tenant_id,
     cohort_date,
