@@ -36,7 +36,7 @@ class BuildConfig(dg.Config):
 
 @dbt_assets(
     manifest=MANIFEST,
-    dagster_dbt_translator=FootfallTranslator(),
+    dagster_dbt_translator=FootfallTranslator(get_settings().database),
     project=DbtProject(project_dir()),
     name="build_models",
 )

@@ -18,6 +18,7 @@ _DESCRIPTIONS = {
     "funnel_steps": "Funnel definitions that tenants loaded; the others are a dbt seed.",
     "retention_definitions": "Retention definitions that tenants loaded; the others are a dbt seed.",
     "loads": "The ledger: a load exists once its row here says committed.",
+    "tracking_key": "The key of the tracking ids, as the two padded blocks of HMAC.",
     "rejected_rows": "Rows that no load accepted, with the reason and the original text.",
 }
 

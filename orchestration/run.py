@@ -17,6 +17,8 @@ _INSTANCE = """\
 # The Dagster instance of this home. Runs, events and schedules are kept in SQLite files beside this file.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 # One writer at a time: a second run would only wait for the first.
 concurrency:
   runs:
