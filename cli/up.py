@@ -27,7 +27,9 @@ _STOP_SECONDS = 20.0
 def run_up(*, warehouse_only: bool) -> None:
     """Run until Ctrl-C (or SIGTERM); raises FootfallError if the UI cannot be started or ends by itself."""
     settings = get_settings()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Both by hand: a shell starts background commands with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     with connect(settings) as warehouse:
         try:
             if warehouse_only:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 
+from orchestration.landing_state import landing_state
 from orchestration.model_assets import model_assets
 from orchestration.publication import published
-from orchestration.raw_assets import LANDING_DAYS, LANDING_TABLES, landing_assets
+from orchestration.raw_assets import LANDING_DAYS, landing_assets
 from warehouse.settings import get_settings
 
 build_warehouse = dg.define_asset_job(
@@ -56,14 +56,3 @@ def landing_folder(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReques
         yield dg.RunRequest(run_key=f"{day}:{now.get(day)}", partition_key=day)
     if not changed:
         yield dg.SkipReason("No landing day has changed.")
-
-
-def landing_state(landing: Path) -> dict[str, list[list[str | int]]]:
-    """The files of each landing day with size and modification time (ns); reads no file."""
-    state: dict[str, list[list[str | int]]] = {}
-    for table in LANDING_TABLES:
-        for file in sorted((landing / table).glob("*/*")):
-            if file.is_file() and not file.name.startswith("."):
-                stat = file.stat()
-                state.setdefault(file.parent.name, []).append([f"{table}/{file.name}", stat.st_size, stat.st_mtime_ns])
-    return state

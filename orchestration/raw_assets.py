@@ -5,12 +5,11 @@ from datetime import date
 import dagster as dg
 from ingest.landing import load_day
 
+from orchestration.landing_state import LANDING_TABLES
 from orchestration.resources import WarehouseResource
 
 # A landing day is the day a file was put into the landing folder, so none is older than this project.
 LANDING_DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", end_offset=1)
-
-LANDING_TABLES = ("events", "identity_mappings")
 
 _DESCRIPTIONS = {
     "events": "Raw events of every committed load, as sent. One row per accepted line.",
