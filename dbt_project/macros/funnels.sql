@@ -142,7 +142,7 @@ funnel_starts as (
         steps,
         others,
         funnels.mode as mode,
-        toInt64(funnels.window_seconds) * 1000000 as window,
+        toInt64(funnels.window_seconds) * 1000000 as window_micros,
         -- in any order means: from any step
         arrayFilter(
             start ->
@@ -179,7 +179,7 @@ funnel_ranked as (
         user_id,
         arraySort(
             path -> (intDiv(path[1].2, 86400000000), -length(path), path[1].2, path[1].3, path[1].1),
-            {{ funnel_attempts('steps', 'mode', 'window', 'starts', 'others', 'choices') }}
+            {{ funnel_attempts('steps', 'mode', 'window_micros', 'starts', 'others', 'choices') }}
         ) as attempts,
         arrayMap(path -> intDiv(path[1].2, 86400000000), attempts) as days,
         arrayFilter(

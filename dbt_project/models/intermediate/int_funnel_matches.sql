@@ -27,14 +27,16 @@ with steps as (
     from {{ ref('funnel_steps') }}
     union all
     select
-        tenant_id,
-        funnel_id,
+        every.tenant_id as tenant_id,
+        every.funnel_id as funnel_id,
         0 as step_number,
         '' as event,
         {{ filter_conditions("''") }} as conditions,
-        (tenant_id, funnel_id) in (select tenant_id, funnel_id from {{ ref('changed_funnels') }}) as is_changed
-    from {{ ref('funnel_steps') }}
-    where mode = 'strict' and step_number = 1
+        (every.tenant_id, every.funnel_id) in (
+            select tenant_id, funnel_id from {{ ref('changed_funnels') }}
+        ) as is_changed
+    from {{ ref('funnel_steps') }} as every
+    where every.mode = 'strict' and every.step_number = 1
 )
 
 -- changed funnels look at all events, the others at those that came: one pass each, over what it needs
