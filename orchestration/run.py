@@ -19,10 +19,6 @@ telemetry:
   enabled: false
 nux:
   enabled: false
-# One writer at a time: a second run would only wait for the first.
-concurrency:
-  runs:
-    max_concurrent_runs: 1
 """
 
 
