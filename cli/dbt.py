@@ -2,13 +2,14 @@
 
 import os
 import subprocess
+from contextlib import nullcontext
 
 from warehouse.connection import connect
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
-# Commands that change no table need no lock.
-_READING = {"parse", "compile", "ls", "list", "show", "debug", "docs", "test", "source", "deps", "clean"}
+# Commands that change tables, and so need the lock.
+_WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 
 
 def run_dbt(arguments: tuple[str, ...]) -> int:
@@ -29,7 +30,6 @@ def run_dbt(arguments: tuple[str, ...]) -> int:
             "DBT_PROJECT_DIR": project,
             "DBT_PROFILES_DIR": project,
         }
-        if _READING.intersection(arguments) or not arguments or arguments[0].startswith("-"):
-            return subprocess.run(command, env=variables, check=False).returncode
-        with exclusive(settings, f"dbt {arguments[0]}"):
+        writes = not _WRITING.isdisjoint(arguments)
+        with exclusive(settings, "dbt") if writes else nullcontext():
             return subprocess.run(command, env=variables, check=False).returncode
