@@ -31,7 +31,18 @@ touched as (
         distinct_id,
         event_date
     from {{ ref('int_funnel_matches') }}
-    where _build_seq = {{ build_seq() }}
+    where _build_seq > (select from_seq from {{ ref('int_build_range') }})
+    union distinct
+    -- a definition can change without a load: rows of this build then look like those of the last one
+    select
+        tenant_id,
+        funnel_id,
+        distinct_id,
+        event_date
+    from {{ ref('int_funnel_matches') }}
+    where
+        (tenant_id, funnel_id) in (select tenant_id, funnel_id from {{ ref('changed_funnels') }})
+        and _build_seq <= (select from_seq from {{ ref('int_build_range') }})
     union distinct
     select
         tenant_id,

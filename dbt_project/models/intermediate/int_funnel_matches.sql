@@ -15,7 +15,6 @@
 -- One row per (funnel, event, step) whose conditions the event meets; in strict funnels also every event, as step 0.
 -- By id rather than by person: a login moves no row. So an event's properties are read once, when it comes, and
 -- a person's attempts are worked out from this narrow table.
-{% set new_events %}events._build_seq = {{ build_seq() }}{% endset %}
 with steps as (
     select
         tenant_id,
@@ -59,7 +58,8 @@ where
     {% if is_changed -%}
     events.tenant_id in (select tenant_id from {{ ref('changed_funnels') }})
     {%- else -%}
-    {{ new_events }}
+    -- their own column, not the one that is written here
+    events._build_seq > (select from_seq from {{ ref('int_build_range') }})
     {%- endif %}
     and steps.is_changed = {{ is_changed }}
     and {{ event_matches('steps.conditions', 'events') }}
