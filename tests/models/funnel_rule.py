@@ -42,15 +42,13 @@ def _attempt(
             continue
         previous = start[1] if mode == "unordered" else attempt[-1][1]
         used = [event for _, event in attempt]
-        found = min(
-            (e for e in events if step in e.steps and e.at >= previous.at and e not in used),
-            default=None,
-            key=lambda e: (e.at, e.event_id),
-        )
-        reached = found is not None and found.at <= start[1].at + window_seconds * MICROSECONDS
-        if reached and mode == "strict":
-            reached = not any(previous.at < other.at < found.at for other in events)
-        if reached:
+        candidates = [e for e in events if step in e.steps and e.at >= previous.at and e not in used]
+        found = min(candidates, key=lambda e: (e.at, e.event_id), default=None)
+        if (
+            found is not None
+            and found.at <= start[1].at + window_seconds * MICROSECONDS
+            and not (mode == "strict" and any(previous.at < other.at < found.at for other in events))
+        ):
             attempt.append((step, found))
         elif mode != "unordered":
             break

@@ -3,18 +3,16 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import jinja2
 import pytest
 from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.models.funnel_rule import FunnelEvent, entries_of
+from tests.models.macros import macro
 from warehouse.connection import Warehouse
 
-MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = 3600
 
@@ -47,8 +45,7 @@ def client(server: Warehouse) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def warehouse_entries(client: Client) -> Callable[..., list[Entries]]:
     """Runs the very SQL of `funnel_events` on hand-made matches: entries per person."""
-    macros = jinja2.Environment(loader=jinja2.FileSystemLoader(MACROS)).get_template("funnels.sql").module
-    query = macros.funnel_entries("funnel_rule.matches", "funnel_rule.funnels")  # type: ignore[attr-defined]
+    query = macro("funnels.sql", "funnel_entries", "funnel_rule.matches", "funnel_rule.funnels")
 
     def entries(people: list[Person], window_seconds: int, mode: str) -> list[Entries]:
         rows = []
@@ -238,7 +235,7 @@ def people(draw: st.DrawFn, steps: int) -> list[Person]:
 
 
 @pytest.mark.parametrize("mode", ["ordered", "strict", "unordered"])
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_events_give_what_the_rule_gives(
     mode: str, warehouse_entries: Callable[..., list[Entries]], data: st.DataObject

@@ -1,0 +1,139 @@
+"""Filters of funnel steps and retention definitions: operators, types, and where a property is looked for."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from tests.models.macros import macro
+from warehouse.connection import Warehouse
+
+COLUMNS = [
+    "event", "event_type", "distinct_id", "session_id", "device_id", "current_url", "host", "pathname", "referrer",
+    "referring_domain", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "browser", "os",
+    "device_type", "user_agent", "timezone", "country", "city", "ip_address", "currency", "elements_chain",
+]  # fmt: skip
+
+
+def test_filters(warehouse: Warehouse) -> None:
+    """All cases of `CASES` in one query: a filter and an event per row."""
+    database = warehouse.settings.database
+    with warehouse.client() as client:
+        client.command("CREATE DATABASE {db:Identifier}", parameters={"db": database})
+    texts = ", ".join(f"{column} String" for column in COLUMNS)
+    with warehouse.client(database) as client:
+        client.command(
+            f"CREATE TABLE cases (number UInt32, filter String, {texts}, revenue Nullable(Decimal(18, 6)),"
+            " is_identified UInt8, click_ids Map(LowCardinality(String), String), properties String) ENGINE = Memory"
+        )
+        rows = [row_of(number, *case) for number, case in enumerate(zip(FILTERS, EVENTS, strict=True))]
+        client.insert("cases", [list(row.values()) for row in rows], column_names=list(rows[0]))
+        conditions = macro("event_filter.sql", "filter_conditions", "cases.filter")
+        matches = macro("event_filter.sql", "event_matches", "conditions", "cases")
+        found = client.query(
+            f"SELECT {matches} FROM (SELECT *, {conditions} AS conditions FROM cases) AS cases ORDER BY number"
+        ).result_columns[0]
+    wrong = [
+        f"{filter_} on {event}: {bool(is_match)}"
+        for filter_, event, expected, is_match in zip(FILTERS, EVENTS, EXPECTED, found, strict=True)
+        if bool(is_match) != expected
+    ]
+    assert not wrong
+
+
+def row_of(number: int, filter_: Any, event: dict[str, Any]) -> dict[str, Any]:
+    return {column: event.get(column, "") for column in COLUMNS} | {
+        "number": number,
+        "filter": filter_ if isinstance(filter_, str) else json.dumps(filter_),
+        "revenue": Decimal(event["revenue"]) if "revenue" in event else None,
+        "is_identified": event.get("is_identified", 0),
+        "click_ids": event.get("click_ids", {}),
+        "properties": json.dumps(event.get("properties", {})),
+    }
+
+
+# (filter, what the event's properties or columns hold, does it match)
+PROPERTY_CASES: list[tuple[Any, dict[str, Any], bool]] = [
+    ({"plan": "pro"}, {"plan": "pro"}, True),
+    ({"plan": "pro"}, {"plan": "Pro"}, False),
+    ({"plan": "pro"}, {}, False),
+    ({"plan": {"=": "pro"}}, {"plan": "pro"}, True),
+    ({"plan": "pro", "seats": 2}, {"plan": "pro", "seats": 3}, False),
+    # numbers as numbers, strings as strings
+    ({"n": {">": 9}}, {"n": 10}, True),
+    ({"n": {">": 9}}, {"n": "10"}, True),
+    ({"n": {">": "9"}}, {"n": "10"}, False),
+    ({"n": {">": 9, "<=": 10}}, {"n": 10.0}, True),
+    ({"n": {"<": 10}}, {"n": 10}, False),
+    ({"n": {"<": -1.5}}, {"n": -2}, True),
+    ({"n": {"<": 9}}, {"n": "abc"}, False),
+    ({"n": 5}, {"n": "5.0"}, True),
+    ({"n": "5"}, {"n": 5}, True),
+    ({"n": 12345678901234567}, {"n": 12345678901234568}, False),
+    ({"at": {">=": "2024-01-05"}}, {"at": "2024-01-05T10:00"}, True),
+    ({"ok": False}, {"ok": False}, True),
+    ({"ok": False}, {"ok": True}, False),
+    # absent is absent
+    ({"n": {">": 9}}, {}, False),
+    ({"n": {"<": 9}}, {}, False),
+    ({"s": {">": "a"}}, {}, False),
+    ({"ok": False}, {}, False),
+    ({"n": {"!=": 9}}, {}, True),
+    ({"n": {"!=": 9}}, {"n": "abc"}, True),
+    ({"n": {"!=": 9}}, {"n": "9"}, False),
+    ({"n": None}, {}, True),
+    ({"n": None}, {"n": None}, True),
+    ({"n": None}, {"n": 1}, False),
+    ({"n": {"!=": None}}, {"n": 1}, True),
+    ({"s": ""}, {}, True),
+    ({"s": {"exists": True}}, {"s": 0}, True),
+    ({"s": {"exists": True}}, {}, False),
+    ({"s": {"exists": True}}, {"s": None}, False),
+    ({"s": {"exists": False}}, {"s": None}, True),
+    ({"s": {"exists": False}}, {"s": "x"}, False),
+    # several values
+    ({"s": {"in": ["a", "b"]}}, {"s": "b"}, True),
+    ({"s": {"in": ["a", 7]}}, {"s": 7}, True),
+    ({"s": {"in": ["a", "b"]}}, {"s": "ab"}, False),
+    ({"s": {"in": []}}, {"s": "a"}, False),
+    ({"s": {"in": ["a"]}}, {}, False),
+    ({"s": {"in": "abc"}}, {"s": "abc"}, False),
+    ({"s": {"contains": "b"}}, {"s": "abc"}, True),
+    ({"s": {"contains": "B"}}, {"s": "abc"}, False),
+    ({"s": {"contains": "b"}}, {"s": ["a", "b"]}, True),
+    ({"s": {"contains": "b"}}, {"s": ["abc"]}, False),
+    ({"s": {"contains": 3}}, {"s": [1, 3]}, True),
+    ({"s": {"contains": "a"}}, {}, False),
+    # what cannot be read matches nothing, and no filter matches all
+    ({"s": {}}, {"s": 1}, False),
+    ({"s": {"like": "x"}}, {"s": "x"}, False),
+    ("not json", {}, False),
+    ("[1]", {}, False),
+    ('"text"', {}, False),
+    ("", {}, True),
+    ("{}", {}, True),
+    # the `$` name stands in
+    ({"plan": "pro"}, {"$plan": "pro"}, True),
+    ({"plan": "pro"}, {"plan": "free", "$plan": "pro"}, False),
+]
+
+COLUMN_CASES: list[tuple[Any, dict[str, Any], bool]] = [
+    ({"current_url": {"contains": "/x"}}, {"current_url": "https://a/x?y"}, True),
+    ({"$current_url": "https://a/x?y"}, {"current_url": "https://a/x?y"}, True),
+    ({"browser": "Chrome"}, {"browser": "Safari", "properties": {"$browser": "Chrome"}}, True),
+    ({"utm_source": 'g"é/'}, {"utm_source": 'g"é/'}, True),
+    ({"utm_source": {"exists": True}}, {}, False),
+    ({"event_type": "page", "plan": "a"}, {"event_type": "page", "properties": {"plan": "a"}}, True),
+    ({"event_type": "page", "plan": "a"}, {"event_type": "page", "properties": {"plan": "b"}}, False),
+    ({"revenue": {">": 0}}, {"revenue": "0.5"}, True),
+    ({"revenue": {">=": 0.5}}, {"revenue": "0.5"}, True),
+    ({"revenue": {">": 0}}, {}, False),
+    ({"is_identified": True}, {"is_identified": 1}, True),
+    ({"is_identified": True}, {"is_identified": 0}, False),
+    ({"gclid": {"exists": True}}, {"click_ids": {"gclid": "x"}}, True),
+    ({"gclid": {"exists": True}}, {}, False),
+]
+
+_CASES = [(filter_, {"properties": held}, is_match) for filter_, held, is_match in PROPERTY_CASES] + COLUMN_CASES
+FILTERS: list[Any] = [case[0] for case in _CASES]
+EVENTS: list[dict[str, Any]] = [case[1] for case in _CASES]
+EXPECTED: list[bool] = [case[2] for case in _CASES]
