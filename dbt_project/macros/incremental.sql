@@ -39,6 +39,10 @@
 {% macro build_seq() %}assumeNotNull((select to_seq from {{ ref('int_build_range') }})){% endmacro %}
 
 
+{# Rows that this build wrote; none if there was nothing to build. #}
+{% macro written_by_this_build() %}_build_seq > (select from_seq from {{ ref('int_build_range') }}){% endmacro %}
+
+
 {# True if this build starts from nothing: the feed is then everything. #}
 {% macro is_full_build() %}
     {%- set relation = ref('int_build_range') -%}

@@ -10,7 +10,7 @@
         (
             select *
             from {{ relation }}
-            where _build_seq = (select to_seq from {{ relation.schema }}.int_build_range)
+            where _build_seq > (select from_seq from {{ relation.schema }}.int_build_range)
         )
     {%- else -%}
         {{ relation }}

@@ -9,7 +9,7 @@ with totals as (
         sessions_count,
         lifetime_value
     from {{ ref('users') }}
-    where _build_seq = {{ build_seq() }}
+    where {{ written_by_this_build() }}
 ),
 
 days as (

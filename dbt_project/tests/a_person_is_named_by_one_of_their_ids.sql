@@ -6,13 +6,13 @@ select
     user_id
 from {{ ref('identities') }}
 where
-    _build_seq = {{ build_seq() }}
+    {{ written_by_this_build() }}
     and (tenant_id, user_id) not in (
         select tenant_id, distinct_id
         from {{ ref('identities') }}
         where distinct_id = user_id and (tenant_id, distinct_id) in (
             select tenant_id, user_id
             from {{ ref('identities') }}
-            where _build_seq = {{ build_seq() }}
+            where {{ written_by_this_build() }}
         )
     )

@@ -6,7 +6,7 @@ select
     session_start
 from {{ ref('sessions') }}
 where
-    _build_seq = {{ build_seq() }}
+    {{ written_by_this_build() }}
     and not (
         session_end >= session_start
         and session_date = toDate(session_start)

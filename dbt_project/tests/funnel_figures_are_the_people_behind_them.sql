@@ -8,7 +8,7 @@ with figures as (
         step_number,
         users_count
     from {{ ref('funnel_conversions_daily') }}
-    where _build_seq = {{ build_seq() }}
+    where {{ written_by_this_build() }}
 ),
 
 people as (

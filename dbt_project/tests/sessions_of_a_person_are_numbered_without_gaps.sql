@@ -10,7 +10,7 @@ with written as (
         count() as rows_count,
         uniqExact(session_number) as numbers_count
     from {{ ref('sessions') }}
-    where _build_seq = {{ build_seq() }}
+    where {{ written_by_this_build() }}
     group by tenant_id, user_id
 ),
 
@@ -20,7 +20,7 @@ people as (
         user_id,
         sessions_count
     from {{ ref('users') }}
-    where _build_seq = {{ build_seq() }}
+    where {{ written_by_this_build() }}
 )
 
 select

@@ -13,7 +13,7 @@ select
     links,
     'added' as change
 from {{ ref('int_events') }}
-where _build_seq = (select to_seq from {{ ref('int_build_range') }})
+where {{ written_by_this_build() }}
 
 union all
 

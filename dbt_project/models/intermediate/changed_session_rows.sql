@@ -8,7 +8,7 @@ with touched as (
     union all
     select tenant_id, user_id, session_start, session_id
     from {{ ref('int_user_sessions') }}
-    where _build_seq = {{ build_seq() }}
+    where {{ written_by_this_build() }}
 ),
 
 touched_people as (

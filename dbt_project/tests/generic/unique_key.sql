@@ -10,7 +10,7 @@
         {{ keys }},
         count() as rows_count
     from {{ model }}
-    where ({{ keys }}) in (select {{ keys }} from {{ model }} where _build_seq = {{ build_seq() }})
+    where ({{ keys }}) in (select {{ keys }} from {{ model }} where {{ written_by_this_build() }})
     group by {{ keys }}
     having count() > 1
 {% endtest %}
