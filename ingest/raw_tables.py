@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from ingest.spellings import TABLES
 from warehouse.connection import Warehouse
 
-DEFINITIONS = Path(__file__).with_suffix(".sql")
+RAW_TABLES = Path(__file__).with_name("raw_tables.sql")
+INCOMING_TABLES = Path(__file__).with_name("incoming_tables.sql")
 
 
 def statements(text: str) -> list[str]:
@@ -17,9 +19,16 @@ def statements(text: str) -> list[str]:
 def create(warehouse: Warehouse) -> None:
     """Create the raw and published databases and all raw tables that are not there yet; safe to call at any time."""
     names = {"raw": warehouse.settings.raw_database, "published": warehouse.settings.database}
-    client = warehouse.client()
-    try:
-        for statement in statements(DEFINITIONS.read_text(encoding="utf-8")):
+    with warehouse.client() as client:
+        for statement in statements(RAW_TABLES.read_text(encoding="utf-8")):
             client.command(statement, parameters=names)
-    finally:
-        client.close()
+        for table in TABLES:
+            incoming = f"incoming_{table}"
+            of_table = {
+                "table": table,
+                "incoming": incoming,
+                "accepted": f"{incoming}_accepted",
+                "rejected": f"{incoming}_rejected",
+            }
+            for statement in statements(INCOMING_TABLES.read_text(encoding="utf-8")):
+                client.command(statement, parameters=names | of_table)

@@ -1,0 +1,111 @@
+"""The ledger of loads, raw.loads: a load exists once its row here says committed.
+
+A commit is ONE insert: the new load's row, which gives it the next `load_seq`, and new versions of the rows of the
+loads that it supersedes. Whoever commits holds the warehouse's writer lock.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+_COLUMNS = (
+    "load_id", "load_seq", "table", "path", "content_hash", "partition", "rows_accepted", "rows_rejected",
+    "rows_duplicate", "status", "superseded_seq", "committed_at", "version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Load:
+    """One row of the ledger. `superseded_seq` is 0 as long as the load stands."""
+
+    load_id: str
+    load_seq: int
+    table: str
+    path: str
+    content_hash: str
+    partition: str
+    rows_accepted: int
+    rows_rejected: int
+    rows_duplicate: int
+    status: str
+    superseded_seq: int
+    committed_at: datetime
+    version: int
+
+
+def new_load_id() -> str:
+    """An id that sorts by time (milliseconds, then chance), so that the rows of a new load lie together in an index."""
+    return f"{time.time_ns() // 1_000_000:012x}-{os.urandom(8).hex()}"
+
+
+def standing(client: Client, raw: str, table: str) -> list[Load]:
+    """The committed loads of a table that nothing has superseded, in the order they were committed."""
+    rows = client.query(
+        """
+        SELECT
+            load_id, load_seq, `table`, path, content_hash, partition, rows_accepted, rows_rejected, rows_duplicate,
+            status, superseded_seq, committed_at, version
+        FROM {raw:Identifier}.loads FINAL
+        WHERE `table` = {table:String} AND status = 'committed'
+        ORDER BY load_seq
+        """,
+        parameters={"raw": raw, "table": table},
+    ).result_rows
+    return [Load(*row) for row in rows]
+
+
+def commit(client: Client, raw: str, load: Load, superseded: Sequence[Load] = ()) -> Load:
+    """Make a load visible and let the superseded ones stand no longer, at once. Returns the load as committed."""
+    highest = client.query(
+        "SELECT max(greatest(load_seq, superseded_seq)) FROM {raw:Identifier}.loads", parameters={"raw": raw}
+    ).result_rows[0][0]
+    seq = int(highest) + 1
+    committed = replace(load, load_seq=seq, status="committed", committed_at=datetime.now(UTC), version=seq)
+    gone = [replace(old, status="superseded", superseded_seq=seq, version=seq) for old in superseded]
+    _insert(client, raw, [committed, *gone])
+    return committed
+
+
+def record_failure(client: Client, raw: str, load: Load) -> None:
+    """Remember a load that was not committed, so that its rejected rows can be traced to its file."""
+    _insert(client, raw, [replace(load, load_seq=0, status="failed", committed_at=datetime.now(UTC), version=0)])
+
+
+def _insert(client: Client, raw: str, loads: Sequence[Load]) -> None:
+    rows: list[list[Any]] = [[getattr(load, name) for name in _COLUMNS] for load in loads]
+    client.insert("loads", rows, column_names=_COLUMNS, database=raw)
+    # For those who read the ledger without FINAL; it is small.
+    client.command("OPTIMIZE TABLE {raw:Identifier}.loads FINAL", parameters={"raw": raw})
+
+
+def remove_remains(client: Client, raw: str, table: str) -> None:
+    """Delete the rows of loads that were never committed: a crash, or a kill, left them, and nobody reads them.
+
+    Of failed loads the rejected rows stay, to be looked at.
+    """
+    names = {"raw": raw, "table": table}
+    orphans = client.query(
+        """
+        SELECT DISTINCT load_id FROM {raw:Identifier}.{table:Identifier}
+        WHERE load_id NOT IN (SELECT load_id FROM {raw:Identifier}.loads WHERE status != 'failed')
+        """,
+        parameters=names,
+    ).result_rows
+    lost = client.query(
+        """
+        SELECT DISTINCT load_id FROM {raw:Identifier}.rejected_rows
+        WHERE load_id NOT IN (SELECT load_id FROM {raw:Identifier}.loads)
+        """,
+        parameters=names,
+    ).result_rows
+    for name, found in ((table, orphans), ("rejected_rows", lost)):
+        if found:
+            client.command(
+                "DELETE FROM {raw:Identifier}.{table:Identifier} WHERE load_id IN {ids:Array(String)}",
+                parameters={"raw": raw, "table": name, "ids": [row[0] for row in found]},
+            )

@@ -1,0 +1,305 @@
+"""Files into the raw tables. Python streams bytes; the warehouse parses, validates and writes, in one pass.
+
+Whoever calls this holds the warehouse's writer lock, so rows without a row in the ledger are the remains of a crash.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import orjson
+from clickhouse_connect.driver.binding import format_bind_value
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from ingest import files, ledger, raw_tables, sql_text
+from ingest.spellings import EVENTS, Table, table_named
+from warehouse.connection import Warehouse
+from warehouse.errors import FootfallError
+
+# Of a file with more rejected rows than this share something else is wrong than a few rows.
+MAX_REJECTED_SHARE = 0.1
+
+_SETTINGS = {
+    "async_insert": "0",
+    "max_partitions_per_insert_block": "0",
+    "output_format_json_escape_forward_slashes": "0",
+    # 64-bit numbers keep being numbers in what columns are made into
+    "output_format_json_quote_64bit_integers": "0",
+    "output_format_json_quote_decimals": "0",
+    "wait_end_of_query": "1",
+}
+
+Progress = Callable[[Path, int], None]
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of one file. `reason` says why it was skipped or failed, or why rows were rejected."""
+
+    path: Path
+    status: str
+    rows_accepted: int = 0
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
+    load_id: str = ""
+    load_seq: int = 0
+    reason: str = ""
+
+
+def max_rejected_share() -> float:
+    """The share of rejected rows above which a file is not committed: FOOTFALL_MAX_REJECTED_SHARE, else 10 %."""
+    given = os.environ.get("FOOTFALL_MAX_REJECTED_SHARE", "")
+    try:
+        return float(given) if given else MAX_REJECTED_SHARE
+    except ValueError:
+        raise FootfallError(
+            f"FOOTFALL_MAX_REJECTED_SHARE is {given!r}, which is no number.", "Give a share such as 0.1.", exit_code=2
+        ) from None
+
+
+def load_paths(
+    warehouse: Warehouse,
+    table: str,
+    paths: Sequence[Path],
+    *,
+    tenant: str = "",
+    mapping: Mapping[str, str] | None = None,
+    replace: bool = False,
+    on_progress: Progress | None = None,
+) -> Iterator[LoadResult]:
+    """Load files and folders, one load per file, and say of each what became of it; a failure stops no other file.
+
+    `tenant` is for rows that name none; `mapping` gives fields a column name of the file's own; with `replace` earlier
+    loads of the same path are superseded. Raises UsageError for a path that is not there or a field that does not
+    exist, before anything is loaded.
+    """
+    target = table_named(table)
+    target.mapped(mapping or {})
+    found = files.find([Path(path) for path in paths])
+    loader = Loader(warehouse, target, tenant, dict(mapping or {}), on_progress)
+    return loader.load_all(found, replace=replace)
+
+
+class Loader:
+    """Loads files of one table with one set of options, all on one connection."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        table: Table,
+        tenant: str = "",
+        mapping: Mapping[str, str] | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        self._warehouse = warehouse
+        self._table = table
+        self._tenant = tenant
+        self._mapping = dict(mapping or {})
+        self._on_progress = on_progress
+        self._raw = warehouse.settings.raw_database
+
+    def load_all(self, paths: Sequence[Path], *, replace: bool = False, partition: str = "") -> Iterator[LoadResult]:
+        """Load files in order; see load_paths."""
+        raw_tables.create(self._warehouse)
+        with self._warehouse.client() as client:
+            ledger.remove_remains(client, self._raw, self._table.name)
+            for path in paths:
+                yield self.load(client, path, replace=replace, partition=partition)
+
+    def load(self, client: Client, path: Path, *, replace: bool, partition: str = "") -> LoadResult:
+        """Load one file. What goes wrong with it is in the result, not raised."""
+        load_id = ledger.new_load_id()
+        try:
+            kind = files.kind_of(path)
+            content = files.first_pass(path, kind)
+            content_hash = self._content_hash(content.content_hash, partition)
+            name = str(path.absolute())
+            standing = ledger.standing(client, self._raw, self._table.name)
+            same = [load for load in standing if load.content_hash == content_hash]
+            older = [load for load in standing if load.path == name and load.content_hash != content_hash]
+            superseded = older if replace else []
+            if same and not superseded:
+                return LoadResult(path, "skipped", load_id=same[0].load_id, reason="already loaded, the same content")
+            if content.size:
+                self._insert(path, kind, content, load_id)
+            return self._finish(client, path, load_id, content_hash, partition, superseded)
+        except files.FileProblem as problem:
+            return LoadResult(path, "failed", reason=_sentence(problem))
+        except (ClickHouseError, httpx.HTTPError, OSError) as error:
+            return LoadResult(path, "failed", reason=self._plainly(error))
+
+    def _finish(
+        self,
+        client: Client,
+        path: Path,
+        load_id: str,
+        content_hash: str,
+        partition: str,
+        superseded: Sequence[ledger.Load],
+    ) -> LoadResult:
+        accepted, rejected, reasons = self._counts(client, load_id)
+        load = ledger.Load(
+            load_id=load_id,
+            load_seq=0,
+            table=self._table.name,
+            path=str(path.absolute()),
+            content_hash=content_hash,
+            partition=partition,
+            rows_accepted=accepted,
+            rows_rejected=rejected,
+            rows_duplicate=0,
+            status="",
+            superseded_seq=0,
+            committed_at=datetime.now(UTC),
+            version=0,
+        )
+        limit = 0.0 if self._table.any_rejection_fails else max_rejected_share()
+        if rejected > limit * (accepted + rejected):
+            ledger.record_failure(client, self._raw, load)
+            ledger.remove_remains(client, self._raw, self._table.name)
+            share = f"{rejected:,} of {accepted + rejected:,} rows were rejected, and the limit is {limit:.0%}"
+            return LoadResult(path, "failed", 0, rejected, 0, load_id, reason=f"{share}: {reasons}")
+        duplicate = self._duplicates(client, load_id, superseded) if self._table.name == EVENTS and accepted else 0
+        committed = ledger.commit(client, self._raw, ledger.replace(load, rows_duplicate=duplicate), superseded)
+        reason = reasons if accepted + rejected else "the file holds no rows"
+        status = "superseded" if superseded else "loaded"
+        return LoadResult(path, status, accepted, rejected, duplicate, load_id, committed.load_seq, reason)
+
+    def _content_hash(self, of_file: str, partition: str) -> str:
+        # The same bytes read with other options are other rows; so are the files of another landing day.
+        options = orjson.dumps([self._table.name, self._tenant, sorted(self._mapping.items()), partition])
+        return hashlib.sha256(of_file.encode() + options).hexdigest()
+
+    def _insert(self, path: Path, kind: str, content: files.Content, load_id: str) -> None:
+        statement, body = self._statement(path, kind, content)
+        parameters: dict[str, object] = {
+            **statement.parameters,
+            "raw": self._raw,
+            "load_id": load_id,
+            "path": str(path.absolute()),
+            "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        }
+        query = {
+            "query": statement.sql,
+            **_SETTINGS,
+            **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
+        }
+        warehouse = self._warehouse
+        with httpx.Client(timeout=None, trust_env=False) as http:
+            answer = http.post(
+                f"{'https' if warehouse.secure else 'http'}://{warehouse.host}:{warehouse.port}/",
+                params=query,
+                auth=(warehouse.user, warehouse.password.get_secret_value()),
+                content=self._counted(path, body),
+            )
+        if answer.status_code != httpx.codes.OK:
+            raise _refused(answer.text)
+
+    def _statement(self, path: Path, kind: str, content: files.Content) -> tuple[sql_text.Statement, Iterator[bytes]]:
+        options = (self._table, self._mapping, self._tenant)
+        if kind == "lines" or (kind == "json" and not files.is_documents(content.head)):
+            return sql_text.insert_lines(*options), files.text_chunks(path)
+        if kind == "json":
+            return sql_text.insert_documents(*options), files.text_chunks(path)
+        if kind == "csv":
+            names = files.csv_names(content.head)
+            self._check_header(names)
+            columns = files.csv_columns(path, names)
+        else:
+            columns = files.parquet_columns(path)
+        return sql_text.insert_columns(*options, columns.names, columns.types), columns.stream
+
+    def _check_header(self, names: Sequence[str]) -> None:
+        """A header none of whose names we know is no header, or needs a mapping."""
+        known = {spelling for field in self._table.mapped(self._mapping) for spelling in field.outer}
+        if not known.intersection(names):
+            raise files.FileProblem(
+                f"its first line ({', '.join(map(repr, names[:4]))}, …) names no column that Footfall knows",
+                "Put a header on top, or say which column is which: --map field=column.",
+            )
+
+    def _counted(self, path: Path, body: Iterator[bytes]) -> Iterator[bytes]:
+        done = 0
+        for chunk in body:
+            yield chunk
+            done += len(chunk)
+            if self._on_progress:
+                self._on_progress(path, done)
+
+    def _counts(self, client: Client, load_id: str) -> tuple[int, int, str]:
+        names = {"raw": self._raw, "table": self._table.name, "load_id": load_id}
+        accepted = client.query(
+            "SELECT count() FROM {raw:Identifier}.{table:Identifier} WHERE load_id = {load_id:String}",
+            parameters=names,
+        ).result_rows[0][0]
+        reasons = client.query(
+            "SELECT reason, count() AS n, min(line) FROM {raw:Identifier}.rejected_rows "
+            "WHERE load_id = {load_id:String} GROUP BY reason ORDER BY n DESC, reason",
+            parameters=names,
+        ).result_rows
+        told = "; ".join(f"{reason}: {n:,} (first in line {line})" for reason, n, line in reasons[:3])
+        return int(accepted), sum(int(n) for _, n, _ in reasons), told
+
+    def _duplicates(self, client: Client, load_id: str, superseded: Sequence[ledger.Load]) -> int:
+        """Accepted rows whose event stands already, in this file or in a load that stands; reads only their days."""
+        rows = client.query(
+            """
+            WITH mine AS (
+                SELECT tenant_id, event_date, event_id
+                FROM {raw:Identifier}.events
+                WHERE load_id = {load_id:String}
+            )
+            SELECT
+                (SELECT count() - uniqExact(tenant_id, event_date, event_id) FROM mine)
+                + (
+                    SELECT uniqExact(tenant_id, event_date, event_id)
+                    FROM {raw:Identifier}.events
+                    WHERE
+                        load_id IN (
+                            SELECT load_id FROM {raw:Identifier}.loads FINAL
+                            WHERE status = 'committed' AND `table` = 'events'
+                        )
+                        AND load_id NOT IN {superseded:Array(String)}
+                        AND (tenant_id, event_date, event_id) IN mine
+                )
+            """,
+            parameters={
+                "raw": self._raw,
+                "load_id": load_id,
+                "superseded": [load.load_id for load in superseded],
+            },
+        ).result_rows
+        return int(rows[0][0])
+
+    def _plainly(self, error: Exception) -> str:
+        if isinstance(error, httpx.TransportError):
+            return "the warehouse went away while the file was being loaded; nothing of it is visible, load it again"
+        text = str(error).replace(self._warehouse.password.get_secret_value() or "\0", "***")
+        lines = [line for line in text.strip().splitlines() if line.strip()]
+        return lines[0] if lines else type(error).__name__
+
+
+def _sentence(problem: files.FileProblem) -> str:
+    return f"{problem}. {problem.next_step}" if problem.next_step else str(problem)
+
+
+def _parameter(value: object) -> str:
+    """A value as an HTTP query parameter of ClickHouse."""
+    return str(format_bind_value(value))
+
+
+def _refused(text: str) -> Exception:
+    """The server's answer as a problem of the file where it is one, else as an error of the database."""
+    message = re.sub(r"\s*\(version [^)]*\)\s*$", "", text.strip().splitlines()[0] if text.strip() else "no answer")
+    message = re.sub(r"^Code: \d+\. DB::(Parsing)?Exception: ", "", message)
+    if "CANNOT_PARSE" in text or "INCORRECT_DATA" in text or "Cannot parse" in text:
+        return files.FileProblem(f"the file is not readable as JSON ({message[:200]})")
+    if "NOT_ENOUGH_SPACE" in text or "No space left" in text:
+        return files.FileProblem("the disk is full; nothing of the file is visible", "Make room and load it again.")
+    return ClickHouseError(message)

@@ -1,0 +1,71 @@
+-- Rows of any file into raw.funnel_steps and raw.rejected_rows, in one pass.
+INSERT INTO {raw:Identifier}.incoming_funnel_steps
+(
+    load_id, path, line, reason, original, tenant_id, funnel_id, name, step_number, step_name, event, event_filter,
+    window_seconds, mode
+)
+WITH
+    parsed AS
+    (
+        SELECT
+            line,
+            text,
+            problem,
+            JSONExtractKeys(text) AS keys,
+            JSONExtract(text, {outer_type:String}) AS outer_fields
+        FROM $source
+    ),
+    fields AS
+    (
+        SELECT
+            *,
+            $fields
+        FROM parsed
+    ),
+    typed AS
+    (
+        SELECT
+            *,
+            toUInt16OrNull(step_number_text) AS step,
+            if(window_seconds_text = '', 1209600, toUInt32OrNull(window_seconds_text)) AS window_length,
+            if(mode_text = '', 'ordered', lower(mode_text)) AS mode_found
+        FROM fields
+    ),
+    judged AS
+    (
+        SELECT
+            *,
+            multiIf(
+                problem != '', problem,
+                empty(keys), multiIf(
+                    NOT isValidUTF8(text), 'not valid UTF-8',
+                    NOT isValidJSON(text), 'not readable as JSON',
+                    'not a JSON object with fields'
+                ),
+                funnel_id_text = '', 'no funnel_id',
+                ifNull(step, 0) < 1, 'step_number is not a whole number from 1 on',
+                event_text = '', 'no event name',
+                ifNull(window_length, 0) < 1, 'window_seconds is not a whole number from 1 on',
+                mode_found NOT IN ('ordered', 'strict', 'unordered'), 'mode is none of ordered, strict, unordered',
+                event_filter_text != '' AND NOT (startsWith(event_filter_text, '{') AND isValidJSON(event_filter_text)),
+                    'event_filter is not a JSON object',
+                ''
+            ) AS reason
+        FROM typed
+    )
+SELECT
+    {load_id:String},
+    {path:String},
+    line,
+    reason,
+    if(reason = '', '', text),
+    tenant_id_text,
+    funnel_id_text,
+    if(name_text = '', funnel_id_text, name_text),
+    ifNull(step, 0),
+    if(step_name_text = '', event_text, step_name_text),
+    event_text,
+    event_filter_text,
+    ifNull(window_length, 0),
+    mode_found
+FROM judged

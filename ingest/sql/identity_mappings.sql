@@ -1,0 +1,69 @@
+-- Rows of any file into raw.identity_mappings and raw.rejected_rows, in one pass.
+INSERT INTO {raw:Identifier}.incoming_identity_mappings
+(
+    load_id, path, line, reason, original, tenant_id, anonymous_id, user_id, kind, first_seen_at, created_at,
+    is_deleted
+)
+WITH
+    parsed AS
+    (
+        SELECT
+            line,
+            text,
+            problem,
+            JSONExtractKeys(text) AS keys,
+            JSONExtract(text, {outer_type:String}) AS outer_fields
+        FROM $source
+    ),
+    fields AS
+    (
+        SELECT
+            *,
+            $fields
+        FROM parsed
+    ),
+    typed AS
+    (
+        SELECT
+            *,
+            $moment_of_first_seen_at AS first_seen,
+            $moment_of_created_at AS created,
+            lower(is_deleted_text) AS deleted_word,
+            if(kind_text = '', 'link', lower(kind_text)) AS kind_found
+        FROM fields
+    ),
+    judged AS
+    (
+        SELECT
+            *,
+            multiIf(
+                problem != '', problem,
+                empty(keys), multiIf(
+                    NOT isValidUTF8(text), 'not valid UTF-8',
+                    NOT isValidJSON(text), 'not readable as JSON',
+                    'not a JSON object with fields'
+                ),
+                anonymous_id_text = '', 'no anonymous_id',
+                user_id_text = '', 'no user_id',
+                kind_found NOT IN ('link', 'merge'), 'kind is neither link nor merge',
+                first_seen_at_text != '' AND isNull(first_seen), 'unreadable first_seen',
+                created_at_text != '' AND isNull(created), 'unreadable created_at',
+                deleted_word NOT IN ('', '0', '1', 'true', 'false'), 'is_deleted is neither true nor false',
+                ''
+            ) AS reason
+        FROM typed
+    )
+SELECT
+    {load_id:String},
+    {path:String},
+    line,
+    reason,
+    if(reason = '', '', text),
+    tenant_id_text,
+    anonymous_id_text,
+    user_id_text,
+    kind_found,
+    first_seen,
+    created,
+    deleted_word IN ('1', 'true')
+FROM judged

@@ -1,0 +1,10 @@
+-- NDJSON: every line is a row, blank ones aside.
+(
+    SELECT line, '' AS problem, text
+    FROM
+    (
+        SELECT rowNumberInAllBlocks() + 1 AS line, text
+        FROM input('text String')
+    )
+    WHERE length(text) > 100 OR trimBoth(text, ' \t\r\n') != ''
+)

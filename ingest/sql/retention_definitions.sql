@@ -1,0 +1,72 @@
+-- Rows of any file into raw.retention_definitions and raw.rejected_rows, in one pass.
+INSERT INTO {raw:Identifier}.incoming_retention_definitions
+(
+    load_id, path, line, reason, original, tenant_id, retention_id, name, target_event, target_filter, return_event,
+    return_filter, kind, period
+)
+WITH
+    parsed AS
+    (
+        SELECT
+            line,
+            text,
+            problem,
+            JSONExtractKeys(text) AS keys,
+            JSONExtract(text, {outer_type:String}) AS outer_fields
+        FROM $source
+    ),
+    fields AS
+    (
+        SELECT
+            *,
+            $fields
+        FROM parsed
+    ),
+    typed AS
+    (
+        SELECT
+            *,
+            if(kind_text = '', 'first_time', lower(kind_text)) AS kind_found,
+            if(period_text = '', 'day', lower(period_text)) AS period_found
+        FROM fields
+    ),
+    judged AS
+    (
+        SELECT
+            *,
+            multiIf(
+                problem != '', problem,
+                empty(keys), multiIf(
+                    NOT isValidUTF8(text), 'not valid UTF-8',
+                    NOT isValidJSON(text), 'not readable as JSON',
+                    'not a JSON object with fields'
+                ),
+                retention_id_text = '', 'no retention_id',
+                kind_found NOT IN ('first_time', 'recurring'), 'kind is neither first_time nor recurring',
+                period_found NOT IN ('day', 'week', 'month'), 'period is none of day, week, month',
+                target_filter_text != ''
+                AND NOT (startsWith(target_filter_text, '{') AND isValidJSON(target_filter_text)),
+                    'target_filter is not a JSON object',
+                return_filter_text != ''
+                AND NOT (startsWith(return_filter_text, '{') AND isValidJSON(return_filter_text)),
+                    'return_filter is not a JSON object',
+                ''
+            ) AS reason
+        FROM typed
+    )
+SELECT
+    {load_id:String},
+    {path:String},
+    line,
+    reason,
+    if(reason = '', '', text),
+    tenant_id_text,
+    retention_id_text,
+    if(name_text = '', retention_id_text, name_text),
+    target_event_text,
+    target_filter_text,
+    return_event_text,
+    return_filter_text,
+    kind_found,
+    period_found
+FROM judged
