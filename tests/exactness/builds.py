@@ -1,0 +1,140 @@
+"""Loads and builds as the command line does them, without the seconds that Dagster takes; and comparing what came out."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+from dbt.cli.main import dbtRunner
+
+from ingest import raw_tables
+from ingest.loading import load_paths
+from tests.exactness.stories import File
+from warehouse import publishing, tracking_key
+from warehouse.connection import Warehouse
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+# How a build came about, not what it says; and state that only the next build reads.
+NOT_COMPARED = {"int_build_range", "build_log"}
+OPERATIONAL = {"previous_last_event_date"}
+
+
+@dataclass
+class Builder:
+    """A warehouse with its files in `folder`. dbt keeps its parsed project between builds."""
+
+    warehouse: Warehouse
+    folder: Path
+    standing: dict[str, File] = field(default_factory=dict)
+    runner: dbtRunner | None = None
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        raw_tables.create(self.warehouse)
+        tracking_key.store(self.warehouse)
+
+    def load(self, file: File) -> None:
+        """Load a file; one of the same name that was loaded before is superseded."""
+        path = self.folder / file.name
+        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in file.rows))
+        results = list(load_paths(self.warehouse, file.table, [path], tenant="", mapping={}, replace=True))
+        failed = [result for result in results if result.status == "failed"]
+        assert not failed, failed
+        self.standing[file.name] = file
+
+    def build(self, *, full_refresh: bool = False, publish: bool = True) -> None:
+        """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure."""
+        publishing.prepare(self.warehouse, full_refresh=full_refresh)
+        arguments = ["build", "--exclude", "resource_type:unit_test", "--project-dir", str(PROJECT)]
+        arguments += ["--profiles-dir", str(PROJECT), "--target-path", str(self.folder / "target")]
+        arguments += ["--log-path", str(self.folder / "logs"), "--log-level", "none", "--no-use-colors"]
+        with _environment(self.warehouse.environment()):
+            self.runner = self.runner or dbtRunner()
+            result = self.runner.invoke(arguments + (["--full-refresh"] if full_refresh else []))
+        assert result.success, _failures(result)
+        if publish:
+            publishing.publish(self.warehouse)
+
+    def differences(self, other: "Builder | None" = None) -> list[str]:
+        """Where the published tables differ: from those of another warehouse, or from this one's own candidate."""
+        theirs = other.warehouse.settings.database if other else self.warehouse.settings.next_database
+        ours = self.warehouse.settings.database
+        with self.warehouse.client() as client:
+            tables = _columns(client, ours)
+            found = [f"{table}: not in both" for table in sorted(tables.keys() ^ _columns(client, theirs).keys())]
+            for table, columns in tables.items():
+                rows = client.query(
+                    _COMPARISON.format(columns=", ".join(f"`{column}`" for column in columns)),
+                    parameters={"ours": ours, "theirs": theirs, "table": table},
+                ).result_rows
+                found += [f"{table}: {'only ours' if balance > 0 else 'only theirs'} {row}" for row, balance in rows]
+        return found
+
+
+# Rows as text, so that arrays, maps and NULLs compare; a row that is there twice counts twice.
+_COMPARISON = """
+select row, sum(side) as balance
+from (
+    select toString(tuple({columns})) as row, 1 as side from {{ours:Identifier}}.{{table:Identifier}}
+    union all
+    select toString(tuple({columns})) as row, -1 as side from {{theirs:Identifier}}.{{table:Identifier}}
+)
+group by row
+having balance != 0
+order by row
+limit 6
+"""
+
+
+def _columns(client: Any, database: str) -> dict[str, list[str]]:
+    rows = client.query(
+        """
+        select columns.table as table_name, columns.name as column_name
+        from system.columns as columns
+        where
+            columns.database = {db:String}
+            and not startsWith(columns.name, '_')
+            and not startsWith(columns.table, 'stg_')
+            and not startsWith(columns.table, 'changed_')
+            and not startsWith(columns.table, '_')
+        order by table_name, columns.position
+        """,
+        parameters={"db": database},
+    ).result_rows
+    tables: dict[str, list[str]] = {}
+    for table, column in rows:
+        if table not in NOT_COMPARED and column not in OPERATIONAL:
+            tables.setdefault(table, []).append(column)
+    return tables
+
+
+def _failures(result: Any) -> str:
+    if result.result is None:
+        return str(result.exception)
+    return "\n".join(
+        f"{found.node.name}: {found.message}" for found in result.result if found.status in ("error", "fail")
+    )
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def beside(warehouse: Warehouse, suffix: str) -> Warehouse:
+    """The same server with databases of other names; whoever asks for it drops them."""
+    settings = warehouse.settings
+    names = {"raw_database": f"{settings.raw_database}_{suffix}", "database": f"{settings.database}_{suffix}"}
+    return replace(warehouse, settings=settings.model_copy(update=names))
