@@ -22,9 +22,8 @@ ISO_TIME = (
 # Unix time in seconds or milliseconds; at most 15 digits before the point, so that nothing overflows.
 UNIX_TIME = "^-?[0-9]{1,15}([.][0-9]*)?$"
 
-# Fields that are moments, and fields of events whose text may mean nothing (it is then kept in the properties).
+# Fields that are moments.
 MOMENTS = ("timestamp", "received_at", "first_seen_at", "created_at")
-MAY_BE_UNREADABLE = ("revenue", "received_at", "is_identified")
 
 Parameters = dict[str, str | list[str]]
 
@@ -87,7 +86,7 @@ def _insert(table: Table, mapping: Mapping[str, str], tenant: str, source: str, 
         "outer_type": spellings.outer_type,
         "inner_type": spellings.inner_type,
         "known": list(spellings.outer),
-        "spare_names": [name for name, _ in spellings.spare()],
+        "known_fields": spellings.field_of_each,
         "tenant": tenant,
         "iso_time": ISO_TIME,
         "unix_time": UNIX_TIME,
@@ -108,6 +107,7 @@ class _Spellings:
         self.fields = {field.name: field for field in fields}
         self.outer = _positions("outer_fields", (name for field in fields for name in field.outer))
         self.inner = _positions("inner_fields", (name for field in fields for name in field.inner))
+        self.field_of_each = [next(f.name for f in fields if name in f.outer) for name in self.outer]
         self.outer_type = _tuple_type(self.outer)
         self.inner_type = _tuple_type(self.inner)
 
@@ -115,26 +115,14 @@ class _Spellings:
         """The expression for a field's text: its first spelling that is present, '' if none is."""
         field = self.fields[name]
         places = [self.outer[spelling] for spelling in field.outer] + [self.inner[s] for s in field.inner]
-        expression = "{tenant:String}" if name == "tenant_id" else places.pop()
+        expression = "{tenant:String}" if name == "tenant_id" else "''"
         for place in reversed(places):
-            expression = f"if({place} != '', {place}, {expression})"
+            expression = place if expression == "''" else f"if({place} != '', {place}, {expression})"
         return expression
 
     def texts(self, names: Iterable[str]) -> str:
         """`… AS <field>_text` for each field."""
         return ",\n            ".join(f"{self.first_present(name)} AS {name}_text" for name in names)
-
-    def spare(self) -> list[tuple[str, str]]:
-        """Spellings of the row itself that a row may carry in vain, each with the condition: beaten or unreadable."""
-        found = []
-        for field in self.fields.values():
-            for i, spelling in enumerate(field.outer):
-                reasons = [f"{self.outer[earlier]} != ''" for earlier in field.outer[:i]]
-                if field.name in MAY_BE_UNREADABLE:
-                    reasons.append(f"{field.name}_unreadable")
-                if reasons:
-                    found.append((spelling, f"{self.outer[spelling]} != '' AND ({' OR '.join(reasons)})"))
-        return found
 
     def spare_count(self) -> str:
         """A number above 0 where a row has a spare spelling: sums, since AND and OR would stop to save work at each."""
@@ -143,7 +131,7 @@ class _Spellings:
             for field in self.fields.values()
             if len(field.outer) > 1
         ]
-        return " + ".join([*surplus, *(f"{name}_unreadable" for name in MAY_BE_UNREADABLE)])
+        return " + ".join(surplus)
 
 
 def _event_markers(spellings: _Spellings) -> dict[str, str]:
@@ -151,7 +139,6 @@ def _event_markers(spellings: _Spellings) -> dict[str, str]:
     clicks = [spellings.fields[name] for name in CLICK_IDS]
     places = [spellings.outer[s] for field in clicks for s in field.outer]
     places += [spellings.inner[s] for field in clicks for s in field.inner]
-    spare = spellings.spare()
     return {
         "properties": spellings.first_present("properties"),
         "fields": spellings.texts(name for name in spellings.fields if name not in (*CLICK_IDS, "properties")),
@@ -159,7 +146,6 @@ def _event_markers(spellings: _Spellings) -> dict[str, str]:
         "click_id_values": ", ".join(spellings.first_present(name) for name in CLICK_IDS),
         "click_ids_length": " + ".join(f"length({place})" for place in places),
         "spare_count": spellings.spare_count(),
-        "spare_conditions": ", ".join(condition for _, condition in spare),
     }
 
 

@@ -53,9 +53,15 @@ WITH
                 'track'
             ) AS kind_of_event,
             arrayExists(name -> name NOT IN {known:Array(String)}, keys) AS has_unknown_fields,
-            revenue_text != '' AND isNull(revenue_amount) AS revenue_unreadable,
-            received_at_text != '' AND isNull(arrived_at) AS received_at_unreadable,
-            identified_word NOT IN ('', 'true', 'false', '1', '0') AS is_identified_unreadable
+            -- fields whose text means nothing; it is kept inside the properties
+            arrayFilter(
+                field -> field != '',
+                [
+                    if(revenue_text != '' AND isNull(revenue_amount), 'revenue', ''),
+                    if(received_at_text != '' AND isNull(arrived_at), 'received_at', ''),
+                    if(identified_word NOT IN ('', 'true', 'false', '1', '0'), 'is_identified', '')
+                ]
+            ) AS unreadable_fields
         FROM fields
     ),
     judged AS
@@ -83,27 +89,43 @@ WITH
                     'properties is not a JSON object',
                 ''
             ) AS reason,
-            $spare_count AS spare_fields
+            $spare_count + notEmpty(unreadable_fields) AS spare_fields
         FROM typed
     ),
     -- Nothing is lost: what no column holds is kept inside the properties. Few rows have any of it, and each step
     -- below is computed for those alone.
+    with_pairs AS
+    (
+        SELECT *, if(spare_fields + has_unknown_fields > 0, JSONExtractKeysAndValuesRaw(text), []) AS pairs
+        FROM judged
+    ),
+    -- known_fields[i] is the field that known[i] spells, the better spellings of a field come first in known; so
+    -- a known name is beaten if another name of its field with a value stands before it
     with_more AS
     (
         SELECT
             *,
-            if(
-                spare_fields + has_unknown_fields > 0,
-                arrayFilter(
-                    field -> (field.1 NOT IN {known:Array(String)}) OR has(
-                        arrayFilter((name, is_spare) -> is_spare, {spare_names:Array(String)}, [$spare_conditions]),
-                        field.1
-                    ),
-                    JSONExtractKeysAndValuesRaw(text)
+            arrayMap(pair -> indexOf({known:Array(String)}, pair.1), pairs) AS ranks,
+            arrayFilter(
+                (rank, pair) -> rank > 0 AND pair.2 NOT IN ('null', '""'), ranks, pairs
+            ) AS given_ranks,
+            arrayFilter(
+                (pair, rank) -> rank = 0
+                OR (
+                    has(given_ranks, rank)
+                    AND (
+                        has(unreadable_fields, {known_fields:Array(String)}[rank])
+                        OR arrayExists(
+                            better -> better < rank
+                            AND {known_fields:Array(String)}[better] = {known_fields:Array(String)}[rank],
+                            given_ranks
+                        )
+                    )
                 ),
-                []
+                pairs,
+                ranks
             ) AS more
-        FROM judged
+        FROM with_pairs
     ),
     with_present AS
     (
