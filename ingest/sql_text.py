@@ -55,7 +55,8 @@ def insert_columns(
     A null and an empty text are absent.
     """
     source = Template(_file("columns")).substitute(
-        columns=", ".join(f"c{i} {type_}" for i, type_ in enumerate(types)),
+        # the columns are themselves text in SQL: quotes in a type are escaped
+        columns=", ".join(f"c{i} {type_}" for i, type_ in enumerate(types)).replace("'", "\\'"),
         members=", ".join(_member(i, type_) for i, type_ in enumerate(types)),
     )
     statement = _insert(table, mapping, tenant, source, "ArrowStream")
