@@ -7,6 +7,21 @@
     pre_hook="{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'timestamp', 'event_id']) }}",
 ) }}
 -- One row per conversion, under the id that sent it: whose it is may change without the event changing.
+with events as (
+    select
+        tenant_id,
+        distinct_id,
+        timestamp,
+        event_id,
+        event_date,
+        event,
+        revenue
+    from {{ ref('int_events') }}
+    {% if is_incremental() %}
+    where {{ written_by_this_build() }}
+    {% endif %}
+)
+
 select
     tenant_id,
     distinct_id,
@@ -16,10 +31,5 @@ select
     event,
     revenue,
     {{ build_seq() }} as _build_seq
-from {{ ref('int_events') }} as events
-where
-    {{ is_conversion('tenant_id', 'event', 'revenue') }}
-    {% if is_incremental() %}
-    -- new rows of int_events carry this build's mark, which its index finds
-    and events._build_seq = {{ build_seq() }}
-    {% endif %}
+from events
+where {{ is_conversion('tenant_id', 'event', 'revenue') }}
