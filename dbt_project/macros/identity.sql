@@ -43,7 +43,7 @@
         select
             tenant_id,
             distinct_id,
-            side = 'user' and kind = 'link' as says_identified,
+            side = 'user' and is_link as says_identified,
             first_seen_at as seen_at
         from {{ ref('int_links') }}
         {% if is_full_build() %}{% else %}

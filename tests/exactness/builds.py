@@ -17,9 +17,8 @@ from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
-# How a build came about, not what it says; and state that only the next build reads.
+# How a build came about, not what it says.
 NOT_COMPARED = {"int_build_range", "build_log"}
-OPERATIONAL = {"previous_last_event_date"}
 
 
 @dataclass
@@ -74,17 +73,17 @@ class Builder:
         return found
 
 
-# Rows as text, so that arrays, maps and NULLs compare; a row that is there twice counts twice.
+# Names of its own begin with _, which no compared column does. Rows as text, so that arrays, maps and NULLs compare; a row that is there twice counts twice.
 _COMPARISON = """
-select row, sum(side) as balance
+select _row, sum(_side) as _balance
 from (
-    select toString(tuple({columns})) as row, 1 as side from {{ours:Identifier}}.{{table:Identifier}}
+    select toString(tuple({columns})) as _row, 1 as _side from {{ours:Identifier}}.{{table:Identifier}}
     union all
-    select toString(tuple({columns})) as row, -1 as side from {{theirs:Identifier}}.{{table:Identifier}}
+    select toString(tuple({columns})) as _row, -1 as _side from {{theirs:Identifier}}.{{table:Identifier}}
 )
-group by row
-having balance != 0
-order by row
+group by _row
+having _balance != 0
+order by _row
 limit 6
 """
 
@@ -106,7 +105,7 @@ def _columns(client: Any, database: str) -> dict[str, list[str]]:
     ).result_rows
     tables: dict[str, list[str]] = {}
     for table, column in rows:
-        if table not in NOT_COMPARED and column not in OPERATIONAL:
+        if table not in NOT_COMPARED:
             tables.setdefault(table, []).append(column)
     return tables
 
@@ -138,3 +137,11 @@ def beside(warehouse: Warehouse, suffix: str) -> Warehouse:
     settings = warehouse.settings
     names = {"raw_database": f"{settings.raw_database}_{suffix}", "database": f"{settings.database}_{suffix}"}
     return replace(warehouse, settings=settings.model_copy(update=names))
+
+
+def drop(warehouse: Warehouse) -> None:
+    """Drop the databases that the warehouse's settings name."""
+    settings = warehouse.settings
+    with warehouse.client() as client:
+        for name in (settings.raw_database, settings.database, settings.next_database):
+            client.command("drop database if exists {name:Identifier} sync", parameters={"name": name})

@@ -10,7 +10,8 @@
 ) }}
 -- Two rows per link that stands, one for each end (side: the end that distinct_id is on), so that all links of an id
 -- are read in one place. Of all that was said of one pair of ids the latest word decides whether the link stands (a
--- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge.
+-- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge (is_link: it was said as a link, too, which
+-- makes its user an identified id).
 with changed as (
     select tenant_id, anonymous_id, user_id from {{ ref('changed_links') }}
 ),
@@ -67,7 +68,8 @@ links as (
         tenant_id,
         anonymous_id,
         user_id,
-        if(countIf(kind = 'merge' and not is_deleted) > 0, 'merge', 'link') as kind,
+        if(countIf(said.kind = 'merge' and not is_deleted) > 0, 'merge', 'link') as kind,
+        countIf(said.kind = 'link' and not is_deleted) > 0 as is_link,
         min(first_seen_at) as first_seen_at,
         max((stated_at, is_deleted)) as last_word
     from said
@@ -82,6 +84,7 @@ select
     end.2 as side,
     end.3 as other_id,
     kind,
+    is_link,
     first_seen_at,
     {{ build_seq() }} as _build_seq
 from links

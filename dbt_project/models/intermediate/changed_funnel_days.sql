@@ -20,7 +20,7 @@ from (
         steps.funnel_id as funnel_id,
         intDiv(toInt64(steps.window_seconds) + 86399, 86400) as window_days,
         toInt64(toUInt16(tenants.last_event_date)) as last_day,
-        toInt64(toUInt16(tenants.previous_last_event_date)) as previous_last_day
+        toInt64(toUInt16(tenants._previous_last_event_date)) as previous_last_day
     from {{ ref('funnel_steps') }} as steps
     inner join {{ ref('int_tenants') }} as tenants on steps.tenant_id = tenants.tenant_id
     -- a tenant that is new, or whose tables are all built anew, has no days from before

@@ -44,7 +44,7 @@ ends as (
         definitions.retention_id as retention_id,
         definitions.period as period,
         {{ period_number_of('tenants.last_event_date', 'period') }} as last_period,
-        {{ period_number_of('tenants.previous_last_event_date', 'period') }} as previous_last_period
+        {{ period_number_of('tenants._previous_last_event_date', 'period') }} as previous_last_period
     from definitions
     inner join {{ ref('int_tenants') }} as tenants on definitions.tenant_id = tenants.tenant_id
     where definitions.is_current

@@ -4,7 +4,7 @@
 select
     hours.tenant_id as tenant_id,
     max(hours.date) as last_event_date,
-    any(previous.last_event_date) as previous_last_event_date
+    any(previous.last_event_date) as _previous_last_event_date
 from {{ ref('events_hourly') }} as hours
 left join {{ before('int_tenants', {'tenant_id': 'String', 'last_event_date': 'Date'}) }} as previous
     on hours.tenant_id = previous.tenant_id

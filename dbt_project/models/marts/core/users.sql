@@ -58,6 +58,21 @@ sessions as (
     group by tenant_id, user_id
 ),
 
+touches as (
+    select
+        tenant_id,
+        user_id,
+        argMin(channel, (session_start, session_id)) as first_channel,
+        argMax(channel, (session_start, session_id)) as recent_channel,
+        toNullable(min(session_start)) as first_at,
+        toNullable(max(session_start)) as recent_at
+    from {{ ref('int_touches') }}
+    where
+        1
+        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+    group by tenant_id, user_id
+),
+
 -- `$set` wins over `$set_once`: the last set, else the first set once
 attribute_values as (
     select
@@ -105,8 +120,13 @@ select
     id_days.lifetime_value as lifetime_value,
     if(sessions.sessions_count = 0, null, sessions.average_session_duration) as average_session_duration,
     if(attributes.attributes = '', '{}', attributes.attributes) as attributes,
+    {{ or_direct('touches.first_channel') }} as first_touch_channel,
+    touches.first_at as first_touch_at,
+    {{ or_direct('touches.recent_channel') }} as recent_touch_channel,
+    touches.recent_at as recent_touch_at,
     {{ build_seq() }} as _build_seq
 from people
 inner join id_days on people.tenant_id = id_days.tenant_id and people.user_id = id_days.user_id
 left join sessions on people.tenant_id = sessions.tenant_id and people.user_id = sessions.user_id
+left join touches on people.tenant_id = touches.tenant_id and people.user_id = touches.user_id
 left join attributes on people.tenant_id = attributes.tenant_id and people.user_id = attributes.user_id

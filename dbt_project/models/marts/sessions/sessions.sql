@@ -68,7 +68,7 @@ select
     facts.click_ids as click_ids,
     {{ channel(
         'facts.utm_source', 'facts.utm_medium', 'facts.utm_campaign', 'facts.click_ids',
-        "if(facts.entry_referring_domain != '', facts.entry_referring_domain, domain(facts.entry_referrer))",
+        referring_address('facts.entry_referring_domain', 'facts.entry_referrer'),
         'facts.entry_host'
     ) }} as channel,
     -- on what

@@ -1,0 +1,37 @@
+"""Tells stories until one fails: `python -m tests.exactness --seeds 3-50 --chapters 5`; some minutes each."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from tests.conftest import free_ports
+from tests.exactness.builds import Builder, beside, drop
+from tests.exactness.test_stories import tell
+from warehouse.connection import connect
+from warehouse.settings import Settings
+
+
+@click.command()
+@click.option("--seeds", default="1-20", help="The first and the last seed.")
+@click.option("--chapters", default=5, help="How many times to load and build in one story.")
+def main(seeds: str, chapters: int) -> None:
+    """Tell the stories of the seeds on a warehouse of their own; ends with the first difference."""
+    first, _, last = seeds.partition("-")
+    http_port, tcp_port, ui_port = free_ports(3)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            home=Path(folder) / "home", host=None, http_port=http_port, tcp_port=tcp_port, ui_port=ui_port
+        )
+        with connect(settings) as warehouse:
+            for seed in range(int(first), int(last or first) + 1):
+                told, reordered = beside(warehouse, f"s{seed}"), beside(warehouse, f"s{seed}_reordered")
+                place = Path(folder) / str(seed)
+                tell(seed, chapters, Builder(told, place / "files"), Builder(reordered, place / "reordered"))
+                drop(told)
+                drop(reordered)
+                click.echo(f"seed {seed}: equal")
+
+
+if __name__ == "__main__":
+    main()
