@@ -1,4 +1,4 @@
-"""Loads and builds as the command line does them, without the seconds that Dagster takes; and comparing what came out."""
+"""Loads and builds as the command line does them, without Dagster around them; and comparing what came out."""
 
 import os
 from collections.abc import Iterator
@@ -73,7 +73,8 @@ class Builder:
         return found
 
 
-# Names of its own begin with _, which no compared column does. Rows as text, so that arrays, maps and NULLs compare; a row that is there twice counts twice.
+# Rows as text, so that arrays, maps and NULLs compare; a row that is there twice counts twice. The names of its own
+# begin with _, as no compared column does.
 _COMPARISON = """
 select _row, sum(_side) as _balance
 from (
