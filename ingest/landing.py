@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from ingest import files, ledger, raw_tables
+from ingest import files, ledger
 from ingest.loading import Loader, LoadResult
-from ingest.spellings import table_named
+from ingest.spellings import Table, table_named
 from warehouse.connection import Warehouse
 
 
@@ -30,18 +30,40 @@ def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResul
     target = table_named(table)
     place, partition = folder(warehouse, target.name, day), day.isoformat()
     found = files.find([place]) if place.exists() else []
-    yield from Loader(warehouse, target).load_all(found, replace=True, partition=partition)
-    raw_tables.create(warehouse)
+    loader = Loader(warehouse, target)
+    skipped = []
+    for result in loader.load_all(found, replace=True, partition=partition):
+        if result.status == "skipped":
+            skipped.append(result)
+        else:
+            yield result
+    yield from _let_go(warehouse, target, found, partition)
+    yield from _still_loaded(warehouse, target, loader, skipped, partition)
+
+
+def _still_loaded(
+    warehouse: Warehouse, table: Table, loader: Loader, skipped: list[LoadResult], partition: str
+) -> Iterator[LoadResult]:
+    """The skipped files; those whose content came from a file that has changed or vanished since are loaded now."""
+    with warehouse.client() as client:
+        standing = {load.load_id for load in ledger.standing(client, warehouse.settings.raw_database, table.name)}
+    yield from (result for result in skipped if result.load_id in standing)
+    orphaned = [result.path for result in skipped if result.load_id not in standing]
+    yield from loader.load_all(orphaned, replace=True, partition=partition)
+
+
+def _let_go(warehouse: Warehouse, table: Table, found: list[Path], partition: str) -> Iterator[LoadResult]:
+    """Supersede the loads of files that are no longer there."""
     there = {str(path.absolute()) for path in found}
     with warehouse.client() as client:
         raw = warehouse.settings.raw_database
-        for load in ledger.standing(client, raw, target.name):
+        for load in ledger.standing(client, raw, table.name):
             if load.partition != partition or load.path in there:
                 continue
             gone = ledger.Load(
                 load_id=ledger.new_load_id(),
                 load_seq=0,
-                table=target.name,
+                table=table.name,
                 path=load.path,
                 content_hash="",
                 partition="",

@@ -7,11 +7,13 @@ loads that it supersedes. Whoever commits holds the warehouse's writer lock.
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 _COLUMNS = (
     "load_id", "load_seq", "table", "path", "content_hash", "partition", "rows_accepted", "rows_rejected",
@@ -79,33 +81,73 @@ def record_failure(client: Client, raw: str, load: Load) -> None:
 def _insert(client: Client, raw: str, loads: Sequence[Load]) -> None:
     rows: list[list[Any]] = [[getattr(load, name) for name in _COLUMNS] for load in loads]
     client.insert("loads", rows, column_names=_COLUMNS, database=raw)
-    # For those who read the ledger without FINAL; it is small.
-    client.command("OPTIMIZE TABLE {raw:Identifier}.loads FINAL", parameters={"raw": raw})
+    # For those who read the ledger without FINAL; it is small. The commit stands whether this works or not.
+    with suppress(ClickHouseError):
+        client.command("OPTIMIZE TABLE {raw:Identifier}.loads FINAL", parameters={"raw": raw})
+
+
+def new_load(
+    load_id: str, table: str, path: str, content_hash: str, partition: str, rows_accepted: int, rows_rejected: int
+) -> Load:
+    """A load that is in no ledger yet."""
+    return Load(
+        load_id=load_id,
+        load_seq=0,
+        table=table,
+        path=path,
+        content_hash=content_hash,
+        partition=partition,
+        rows_accepted=rows_accepted,
+        rows_rejected=rows_rejected,
+        rows_duplicate=0,
+        status="",
+        superseded_seq=0,
+        committed_at=datetime.now(UTC),
+        version=0,
+    )
+
+
+def query_id(raw: str, load_id: str) -> str:
+    """What the INSERT of a load is called on the server, so that it can be found there."""
+    return f"{raw}-load-{load_id}"
+
+
+def stop(client: Client, raw: str, load_id: str = "") -> None:
+    """End the INSERT of a load that broke off, or of any: the server may still be at work for a client that is gone."""
+    client.command(
+        "KILL QUERY WHERE startsWith(query_id, {id:String}) AND user = currentUser() SYNC",
+        parameters={"id": query_id(raw, load_id)},
+    )
+
+
+def remove(client: Client, raw: str, tables: Sequence[str], load_ids: Sequence[str]) -> None:
+    """Delete the rows of loads from raw tables."""
+    for table in tables:
+        client.command(
+            "DELETE FROM {raw:Identifier}.{table:Identifier} WHERE load_id IN {ids:Array(String)}",
+            parameters={"raw": raw, "table": table, "ids": list(load_ids)},
+        )
 
 
 def remove_remains(client: Client, raw: str, table: str) -> None:
-    """Delete the rows of loads that were never committed: a crash, or a kill, left them, and nobody reads them.
+    """Delete the rows of loads that the ledger does not know: a crash, or a kill, left them, and nobody reads them.
 
-    Of failed loads the rejected rows stay, to be looked at.
+    Every load of a table begins with this, so what is left is newer than the last load the ledger knows of that
+    table: only rows from there on are looked at, whatever the table holds.
     """
-    names = {"raw": raw, "table": table}
-    orphans = client.query(
-        """
-        SELECT DISTINCT load_id FROM {raw:Identifier}.{table:Identifier}
-        WHERE load_id NOT IN (SELECT load_id FROM {raw:Identifier}.loads WHERE status != 'failed')
-        """,
-        parameters=names,
-    ).result_rows
-    lost = client.query(
-        """
-        SELECT DISTINCT load_id FROM {raw:Identifier}.rejected_rows
-        WHERE load_id NOT IN (SELECT load_id FROM {raw:Identifier}.loads)
-        """,
-        parameters=names,
-    ).result_rows
-    for name, found in ((table, orphans), ("rejected_rows", lost)):
+    stop(client, raw)
+    for name, loads_of in ((table, table), ("rejected_rows", "")):
+        found = client.query(
+            """
+            SELECT DISTINCT load_id FROM {raw:Identifier}.{name:Identifier}
+            WHERE
+                load_id > (
+                    SELECT max(load_id) FROM {raw:Identifier}.loads
+                    WHERE {loads_of:String} IN ('', `table`)
+                )
+                AND load_id NOT IN (SELECT load_id FROM {raw:Identifier}.loads)
+            """,
+            parameters={"raw": raw, "name": name, "loads_of": loads_of},
+        ).result_rows
         if found:
-            client.command(
-                "DELETE FROM {raw:Identifier}.{table:Identifier} WHERE load_id IN {ids:Array(String)}",
-                parameters={"raw": raw, "table": name, "ids": [row[0] for row in found]},
-            )
+            remove(client, raw, [name], [row[0] for row in found])

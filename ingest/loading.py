@@ -8,7 +8,8 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace as replaced
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import httpx
@@ -103,36 +104,61 @@ class Loader:
         self._mapping = dict(mapping or {})
         self._on_progress = on_progress
         self._raw = warehouse.settings.raw_database
+        self._is_clean = False
 
     def load_all(self, paths: Sequence[Path], *, replace: bool = False, partition: str = "") -> Iterator[LoadResult]:
         """Load files in order; see load_paths."""
         raw_tables.create(self._warehouse)
         with self._warehouse.client() as client:
-            ledger.remove_remains(client, self._raw, self._table.name)
             for path in paths:
                 yield self.load(client, path, replace=replace, partition=partition)
 
     def load(self, client: Client, path: Path, *, replace: bool, partition: str = "") -> LoadResult:
         """Load one file. What goes wrong with it is in the result, not raised."""
-        load_id = ledger.new_load_id()
+        load_id, content_hash = ledger.new_load_id(), ""
         try:
+            self._remove_remains(client)
             kind = files.kind_of(path)
             content = files.first_pass(path, kind)
             content_hash = self._content_hash(content.content_hash, partition)
             name = str(path.absolute())
             standing = ledger.standing(client, self._raw, self._table.name)
             same = [load for load in standing if load.content_hash == content_hash]
-            older = [load for load in standing if load.path == name and load.content_hash != content_hash]
-            superseded = older if replace else []
+            # a load without a hash says only that a file vanished: nothing to supersede
+            of_path = [load for load in standing if load.path == name and load.content_hash]
+            is_changed = any(load.content_hash != content_hash for load in of_path)
+            # the path's loads go all together, one with the same content too: it is loaded anew
+            superseded = of_path if replace and is_changed else []
             if same and not superseded:
                 return LoadResult(path, "skipped", load_id=same[0].load_id, reason="already loaded, the same content")
-            if content.size:
-                self._insert(path, kind, content, load_id)
+            if not content.size:
+                raise files.FileProblem("the file is empty, not one byte", "Export it again.")
+            self._insert(path, kind, content, load_id)
             return self._finish(client, path, load_id, content_hash, partition, superseded)
         except files.FileProblem as problem:
-            return LoadResult(path, "failed", reason=_sentence(problem))
+            reason = _sentence(problem)
         except (ClickHouseError, httpx.HTTPError, OSError) as error:
-            return LoadResult(path, "failed", reason=self._plainly(error))
+            reason = self._plainly(error)
+        self._clear(client, path, load_id, content_hash, partition)
+        return LoadResult(path, "failed", load_id=load_id, reason=reason)
+
+    def _remove_remains(self, client: Client) -> None:
+        """Before the first file, and again after one whose rows could not be removed."""
+        if not self._is_clean:
+            ledger.remove_remains(client, self._raw, self._table.name)
+            self._is_clean = True
+
+    def _clear(self, client: Client, path: Path, load_id: str, content_hash: str, partition: str) -> None:
+        """Leave nothing of a load that broke off but its row in the ledger. If even that fails (a full disk, no
+        warehouse), nobody reads what is left, and the next load removes it.
+        """
+        try:
+            ledger.stop(client, self._raw, load_id)
+            ledger.remove(client, self._raw, [self._table.name, "rejected_rows"], [load_id])
+            failed = self._row(path, load_id, content_hash, partition)
+            ledger.record_failure(client, self._raw, failed)
+        except (ClickHouseError, OSError):
+            self._is_clean = False
 
     def _finish(
         self,
@@ -144,32 +170,25 @@ class Loader:
         superseded: Sequence[ledger.Load],
     ) -> LoadResult:
         accepted, rejected, reasons = self._counts(client, load_id)
-        load = ledger.Load(
-            load_id=load_id,
-            load_seq=0,
-            table=self._table.name,
-            path=str(path.absolute()),
-            content_hash=content_hash,
-            partition=partition,
-            rows_accepted=accepted,
-            rows_rejected=rejected,
-            rows_duplicate=0,
-            status="",
-            superseded_seq=0,
-            committed_at=datetime.now(UTC),
-            version=0,
-        )
+        load = self._row(path, load_id, content_hash, partition, accepted, rejected)
         limit = 0.0 if self._table.any_rejection_fails else max_rejected_share()
         if rejected > limit * (accepted + rejected):
+            ledger.remove(client, self._raw, [self._table.name], [load_id])
             ledger.record_failure(client, self._raw, load)
-            ledger.remove_remains(client, self._raw, self._table.name)
             share = f"{rejected:,} of {accepted + rejected:,} rows were rejected, and the limit is {limit:.0%}"
             return LoadResult(path, "failed", 0, rejected, 0, load_id, reason=f"{share}: {reasons}")
         duplicate = self._duplicates(client, load_id, superseded) if self._table.name == EVENTS and accepted else 0
-        committed = ledger.commit(client, self._raw, ledger.replace(load, rows_duplicate=duplicate), superseded)
+        committed = ledger.commit(client, self._raw, replaced(load, rows_duplicate=duplicate), superseded)
         reason = reasons if accepted + rejected else "the file holds no rows"
         status = "superseded" if superseded else "loaded"
         return LoadResult(path, status, accepted, rejected, duplicate, load_id, committed.load_seq, reason)
+
+    def _row(
+        self, path: Path, load_id: str, content_hash: str, partition: str, accepted: int = 0, rejected: int = 0
+    ) -> ledger.Load:
+        return ledger.new_load(
+            load_id, self._table.name, str(path.absolute()), content_hash, partition, accepted, rejected
+        )
 
     def _content_hash(self, of_file: str, partition: str) -> str:
         # The same bytes read with other options are other rows; so are the files of another landing day.
@@ -187,6 +206,7 @@ class Loader:
         }
         query = {
             "query": statement.sql,
+            "query_id": ledger.query_id(self._raw, load_id),
             **_SETTINGS,
             **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
         }
@@ -203,20 +223,26 @@ class Loader:
 
     def _statement(self, path: Path, kind: str, content: files.Content) -> tuple[sql_text.Statement, Iterator[bytes]]:
         options = (self._table, self._mapping, self._tenant)
-        if kind == "lines" or (kind == "json" and not files.is_documents(content.head)):
-            return sql_text.insert_lines(*options), files.text_chunks(path)
-        if kind == "json":
-            return sql_text.insert_documents(*options), files.text_chunks(path)
+        if kind in ("lines", "json"):
+            is_documents = files.is_documents(content.head, kind)
+            statement = (sql_text.insert_documents if is_documents else sql_text.insert_lines)(*options)
+            return statement, files.without_mark(files.chunks(path))
         if kind == "csv":
-            names = files.csv_names(content.head)
-            self._check_header(names)
-            columns = files.csv_columns(path, names)
+            columns = files.csv_columns(files.chunks(path), files.csv_names(content.head))
         else:
             columns = files.parquet_columns(path)
+        self._check_header(columns.names)
         return sql_text.insert_columns(*options, columns.names, columns.types), columns.stream
 
     def _check_header(self, names: Sequence[str]) -> None:
-        """A header none of whose names we know is no header, or needs a mapping."""
+        """A header none of whose names we know is no header, or needs a mapping, which must name what is there."""
+        mapped = [column for column in self._mapping.values() if not column.startswith("properties.")]
+        missing = [column for column in mapped if column not in names]
+        if missing:
+            raise files.FileProblem(
+                f"it has no column {missing[0]!r}, which --map names",
+                f"Its columns are: {', '.join(names[:50])}.",
+            )
         known = {spelling for field in self._table.mapped(self._mapping) for spelling in field.outer}
         if not known.intersection(names):
             raise files.FileProblem(
@@ -247,35 +273,24 @@ class Loader:
         return int(accepted), sum(int(n) for _, n, _ in reasons), told
 
     def _duplicates(self, client: Client, load_id: str, superseded: Sequence[ledger.Load]) -> int:
-        """Accepted rows whose event stands already, in this file or in a load that stands; reads only their days."""
-        rows = client.query(
-            """
-            WITH mine AS (
-                SELECT tenant_id, event_date, event_id
-                FROM {raw:Identifier}.events
-                WHERE load_id = {load_id:String}
-            )
-            SELECT
-                (SELECT count() - uniqExact(tenant_id, event_date, event_id) FROM mine)
-                + (
-                    SELECT uniqExact(tenant_id, event_date, event_id)
-                    FROM {raw:Identifier}.events
-                    WHERE
-                        load_id IN (
-                            SELECT load_id FROM {raw:Identifier}.loads FINAL
-                            WHERE status = 'committed' AND `table` = 'events'
-                        )
-                        AND load_id NOT IN {superseded:Array(String)}
-                        AND (tenant_id, event_date, event_id) IN mine
-                )
-            """,
-            parameters={
-                "raw": self._raw,
-                "load_id": load_id,
-                "superseded": [load.load_id for load in superseded],
-            },
+        """Accepted rows whose event stands already, earlier in this file or in a load that stands.
+
+        Some days at a time, so that memory stays flat; the keys prune what is read of the days' events.
+        """
+        names: dict[str, object] = {"raw": self._raw, "load_id": load_id}
+        days = client.query(
+            "SELECT event_date, count() FROM {raw:Identifier}.events WHERE load_id = {load_id:String} "
+            "GROUP BY event_date ORDER BY event_date",
+            parameters=names,
         ).result_rows
-        return int(rows[0][0])
+        standing = ledger.standing(client, self._raw, EVENTS)
+        gone = {load.load_id for load in superseded}
+        others = [load.load_id for load in standing if load.load_id not in gone]
+        total = 0
+        for first, last in _spans(days):
+            of_span = names | {"first": first, "last": last, "standing": others}
+            total += client.query(_DUPLICATES, parameters=of_span).result_rows[0][0]
+        return total
 
     def _plainly(self, error: Exception) -> str:
         if isinstance(error, httpx.TransportError):
@@ -283,6 +298,42 @@ class Loader:
         text = str(error).replace(self._warehouse.password.get_secret_value() or "\0", "***")
         lines = [line for line in text.strip().splitlines() if line.strip()]
         return lines[0] if lines else type(error).__name__
+
+
+# Rows whose keys are compared at a time; a set of as many keys takes some hundred megabytes.
+_ROWS_OF_A_SPAN = 1_000_000
+
+_DUPLICATES = """
+    WITH mine AS (
+        SELECT tenant_id, event_date, event_id
+        FROM {raw:Identifier}.events
+        WHERE load_id = {load_id:String} AND event_date BETWEEN {first:Date} AND {last:Date}
+    )
+    SELECT
+        (SELECT count() - uniqExact(sipHash64(tenant_id, event_date, event_id)) FROM mine)
+        + (
+            SELECT uniqExact(sipHash64(tenant_id, event_date, event_id))
+            FROM {raw:Identifier}.events
+            WHERE
+                event_date BETWEEN {first:Date} AND {last:Date}
+                AND load_id IN {standing:Array(String)}
+                AND (tenant_id, event_date, event_id) IN mine
+        )
+"""
+
+
+def _spans(days: Sequence[tuple[date, int]]) -> Iterator[tuple[date, date]]:
+    """Days, given with their rows, as spans of at most _ROWS_OF_A_SPAN rows (of one day where a day has more)."""
+    span: list[date] = []
+    rows = 0
+    for day, count in days:
+        if span and rows + count > _ROWS_OF_A_SPAN:
+            yield span[0], span[-1]
+            span, rows = [], 0
+        span.append(day)
+        rows += count
+    if span:
+        yield span[0], span[-1]
 
 
 def _sentence(problem: files.FileProblem) -> str:

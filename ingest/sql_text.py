@@ -56,7 +56,7 @@ def insert_columns(
     """
     source = Template(_file("columns")).substitute(
         # the columns are themselves text in SQL: quotes in a type are escaped
-        columns=", ".join(f"c{i} {type_}" for i, type_ in enumerate(types)).replace("'", "\\'"),
+        columns=", ".join(f"c{i} {type_}" for i, type_ in enumerate(types)).replace("\\", "\\\\").replace("'", "\\'"),
         members=", ".join(_member(i, type_) for i, type_ in enumerate(types)),
     )
     statement = _insert(table, mapping, tenant, source, "ArrowStream")

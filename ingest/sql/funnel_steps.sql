@@ -1,4 +1,4 @@
--- Rows of any file into raw.funnel_steps and raw.rejected_rows, in one pass.
+-- Rows of any file into raw.funnel_steps and raw.rejected_rows, in one pass. A step without an event is any event.
 INSERT INTO {raw:Identifier}.incoming_funnel_steps
 (
     load_id, path, line, reason, original, tenant_id, funnel_id, name, step_number, step_name, event, event_filter,
@@ -44,7 +44,6 @@ WITH
                 ),
                 funnel_id_text = '', 'no funnel_id',
                 ifNull(step, 0) < 1, 'step_number is not a whole number from 1 on',
-                event_text = '', 'no event name',
                 ifNull(window_length, 0) < 1, 'window_seconds is not a whole number from 1 on',
                 mode_found NOT IN ('ordered', 'strict', 'unordered'), 'mode is none of ordered, strict, unordered',
                 event_filter_text != '' AND NOT (startsWith(event_filter_text, '{') AND isValidJSON(event_filter_text)),
@@ -63,7 +62,7 @@ SELECT
     funnel_id_text,
     if(name_text = '', funnel_id_text, name_text),
     ifNull(step, 0),
-    if(step_name_text = '', event_text, step_name_text),
+    multiIf(step_name_text != '', step_name_text, event_text != '', event_text, 'any event'),
     event_text,
     event_filter_text,
     ifNull(window_length, 0),
