@@ -1,0 +1,15 @@
+{{ config(meta={'dagster': {'ref': {'name': 'retention'}}}) }}
+-- In period 0 a cohort is whole, in later ones it is no larger; a cohort without people has no rows.
+select
+    tenant_id,
+    retention_id,
+    cohort_date,
+    period_number
+from {{ ref('retention') }}
+where
+    {{ written_by_this_build() }}
+    and (
+        users_count = 0
+        or retained_count > users_count
+        or (period_number = 0 and retained_count != users_count)
+    )

@@ -1,0 +1,27 @@
+{{ config(meta={'dagster': {'ref': {'name': 'attribution_credit'}}}) }}
+-- Every model shares a conversion out as a whole, no more and no less, and all of its revenue. (Within a model the
+-- parts of the revenue add up exactly; the shares are fractions, so theirs do but for rounding.)
+with models as (
+    select
+        tenant_id,
+        conversion_at,
+        conversion_event_id,
+        model,
+        sum(credit) as total_credit,
+        sum(credited_revenue) as total_revenue
+    from {{ ref('attribution_credit') }}
+    where {{ written_by_this_build() }}
+    group by tenant_id, conversion_at, conversion_event_id, model
+)
+
+select
+    tenant_id,
+    conversion_at,
+    conversion_event_id
+from models
+group by tenant_id, conversion_at, conversion_event_id
+having
+    count() != 5
+    or min(total_credit) < 1 - 1e-9
+    or max(total_credit) > 1 + 1e-9
+    or min(total_revenue) is distinct from max(total_revenue)
