@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.loading import LoadResult, load_paths
-
 from cli.console import out
+from ingest.loading import LoadResult, load_paths
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
