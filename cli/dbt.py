@@ -17,12 +17,12 @@ def run_dbt(arguments: tuple[str, ...]) -> int:
 
     Nothing is published by it: that is `footfall build`'s doing, which prepares the database anew.
     """
-    from orchestration.project import dbt_executable, environment, project_dir
+    from orchestration.project import dbt_command, environment, project_dir
 
     settings = get_settings()
     project = str(project_dir())
     with connect(settings) as warehouse:
-        command = [dbt_executable(), *arguments]
+        command = [*dbt_command(), *arguments]
         variables = {
             **os.environ,
             **warehouse.environment(),

@@ -56,7 +56,7 @@ def manifest(settings: Settings, project: Path) -> Path:
     # Not the target of the builds: they parse with another profile, and each would undo the other's partial parse.
     target = artifacts_dir(settings) / "parsed"
     parse = subprocess.run(
-        [dbt_executable(), "--quiet", "parse", "--project-dir", str(project), "--profiles-dir", str(project)],
+        [*dbt_command(), "--quiet", "parse", "--project-dir", str(project), "--profiles-dir", str(project)],
         env={
             # Parsing opens no connection, but the profile wants a host.
             "CLICKHOUSE_HOST": "127.0.0.1",
@@ -91,13 +91,13 @@ def environment(settings: Settings) -> dict[str, str]:
         "FOOTFALL_HOME": str(settings.home),
         "FOOTFALL_RAW_DATABASE": settings.raw_database,
         "FOOTFALL_DATABASE": settings.database,
+        "FOOTFALL_DBT_PARENT": str(os.getpid()),
     }
 
 
-def dbt_executable() -> str:
-    """The `dbt` of the environment this Python belongs to, whether or not that is on the PATH."""
-    beside = Path(sys.executable).with_name("dbt")
-    return str(beside) if beside.exists() else "dbt"
+def dbt_command() -> list[str]:
+    """How to start dbt, to be followed by its arguments: the dbt of this Python, in a process that dies with ours."""
+    return [sys.executable, "-P", str(Path(__file__).with_name("dbt_process.py"))]
 
 
 def _files(path: Path) -> Iterator[Path]:

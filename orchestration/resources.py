@@ -12,7 +12,7 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 from pydantic import Field, PrivateAttr
 
-from orchestration.project import dbt_executable, environment, project_dir
+from orchestration.project import dbt_command, environment, project_dir
 from warehouse.connection import Warehouse, connect
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
@@ -66,7 +66,8 @@ class DbtResource(DbtCliResource):
 def dbt_resource() -> DbtResource:
     """Footfall's dbt: the one of this Python environment, on the project of this repository."""
     project = str(project_dir())
-    return DbtResource(project_dir=project, profiles_dir=project, dbt_executable=dbt_executable())
+    python, *process = dbt_command()
+    return DbtResource(project_dir=project, profiles_dir=project, dbt_executable=python, global_config_flags=process)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingest import raw_tables
-from orchestration.project import dbt_executable, environment, project_dir
+from orchestration.project import dbt_command, environment, project_dir
 from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse
 
@@ -37,7 +37,7 @@ class Project:
         }
         folder = str(project_dir())
         return subprocess.run(
-            [dbt_executable(), "--no-use-colors", *arguments, "--project-dir", folder, "--profiles-dir", folder],
+            [*dbt_command(), "--no-use-colors", *arguments, "--project-dir", folder, "--profiles-dir", folder],
             env=variables, capture_output=True, text=True, check=False,
         )  # fmt: skip
 

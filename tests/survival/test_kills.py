@@ -1,0 +1,33 @@
+"""kill -9 of the command, of dbt and of the warehouse: the same command again gives the undisturbed result."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import free_ports
+from tests.exactness.stories import File, event
+from tests.survival.rounds import BUILDING, EVENTS_PER_FILE, PUBLISHING, STARTING, Blow, Home, Round
+from warehouse.settings import Settings
+
+
+def home_in(folder: Path) -> Home:
+    """A home of its own: the server of the other tests is not ours to kill."""
+    http_port, tcp_port = free_ports(2)
+    settings = Settings(
+        home=folder / "home", host=None, http_port=http_port, tcp_port=tcp_port, raw_database="raw",
+        database="analytics", cluster=None, secret=None,
+    )  # fmt: skip
+    return Home(settings, folder / "files")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_was_killed_and_run_again_is_as_if_undisturbed(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    home = home_in(tmp_path)
+    files = [File("events", name, [event(rng) for _ in range(EVENTS_PER_FILE)]) for name in ("a.ndjson", "b.ndjson")]
+    home.suffer(Round(files[0], (Blow("command", STARTING, 0.4),), (Blow("command", PUBLISHING, rng.random()),)))
+    at_build = (Blow("dbt", BUILDING, 0.3), Blow("warehouse", BUILDING, 0.4))
+    home.suffer(Round(files[1], (Blow("warehouse", STARTING, 0.35),), at_build))
+    assert home.differences() == []

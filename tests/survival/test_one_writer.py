@@ -1,0 +1,65 @@
+"""A command that is killed takes its dbt with it; and of two builds at once the second says who is first."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.orchestration.conftest import TINY, commit_load, published_people
+from tests.survival.processes import children, is_alive, wait_until
+from warehouse.connection import Warehouse
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(warehouse: Warehouse, project: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """A footfall command on the tiny project, in the background."""
+    variables = {
+        **os.environ,
+        "FOOTFALL_HOME": str(warehouse.settings.home),
+        "FOOTFALL_RAW_DATABASE": warehouse.settings.raw_database,
+        "FOOTFALL_DATABASE": warehouse.settings.database,
+        "FOOTFALL_DBT_PROJECT_DIR": str(project),
+        "DAGSTER_HOME": str(project.parent / "dagster"),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(warehouse: Warehouse, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(TINY, tmp_path / "project"))
+    # Long enough to be met at work: a third of a second for each of its rows.
+    (project / "models" / "slow.sql").write_text(
+        "select sleepEachRow(0.3) as slept, (select to_seq from {{ ref('int_build_range') }}) as to_seq"
+        " from numbers(15) settings max_block_size = 1"
+    )
+    commit_load(warehouse, 1, "ada")
+
+    first = start(warehouse, project, "build")
+    try:
+        assert wait_until(lambda: _dbt(first.pid) != [], 120)
+        dbt = _dbt(first.pid)
+        second = start(warehouse, project, "build")
+        _, said = second.communicate(timeout=120)
+        assert second.returncode == 1
+        assert f"Another footfall command is writing to this warehouse (pid {first.pid}, since" in said
+        assert "Traceback" not in said
+        assert all(is_alive(pid) for pid in dbt), "dbt ended before it could be orphaned"
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+    assert wait_until(lambda: not any(is_alive(pid) for pid in dbt), 5), "dbt outlived the command that started it"
+
+    again = start(warehouse, project, "build")
+    _, said = again.communicate(timeout=240)
+    assert again.returncode == 0, said
+    assert published_people(warehouse) == ["ada"]
+
+
+def _dbt(parent: int) -> list[int]:
+    """The dbt of a build; not the one that parses the project before."""
+    return children(parent, "\0build\0")
