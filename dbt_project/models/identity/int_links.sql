@@ -10,8 +10,8 @@
 ) }}
 -- Two rows per link that stands, one for each end (side: the end that distinct_id is on), so that all links of an id
 -- are read in one place. Of all that was said of one pair of ids the latest word decides whether the link stands (a
--- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge (is_link: it was said as a link, too, which
--- makes its user an identified id).
+-- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge. is_link: it was said as a
+-- link, too, which makes its user an identified id.
 with changed as (
     select tenant_id, anonymous_id, user_id from {{ ref('changed_links') }}
 ),

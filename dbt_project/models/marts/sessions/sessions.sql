@@ -4,6 +4,7 @@
     engine='MergeTree()',
     order_by=['tenant_id', 'session_date', '_session_key', 'session_start'],
     partition_by='toYYYYMM(session_date)',
+    query_settings={'short_circuit_function_evaluation': 'disable'},
     pre_hook="{{ delete_changed_sessions() }}",
 ) }}
 -- One row per (tenant_id, session_id).
