@@ -14,8 +14,8 @@
     Silence ends an island, if the unit is derived; a session that goes on for too long starts anew within its island.
 #}
 {% macro session_starts(times, derived) %}
-    {%- set timeout = var('session_timeout_minutes') * 60 * 1000000 -%}
-    {%- set longest = var('max_session_hours') * 3600 * 1000000 -%}
+    {%- set timeout = var('session_timeout_minutes') ~ ' * 60 * 1000000' -%}
+    {%- set longest = var('max_session_hours') ~ ' * 3600 * 1000000' -%}
     arrayFlatten(arrayMap(
         island -> arrayMap(
             (start, number) -> (start, island[1], island[-1], number),
