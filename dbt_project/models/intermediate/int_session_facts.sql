@@ -15,18 +15,18 @@ with events as (
         toUnixTimestamp64Micro(events.timestamp) as time
     from {{ ref('int_events') }} as events
     {% if is_incremental() %}
-        inner join {{ ref('changed_session_keys') }} as changed
-            on events.tenant_id = changed.tenant_id and events.session_key = changed.session_key
-        where
-            (events.tenant_id, events.event_date, events.session_key) in (
-                select
-                    tenant_id,
-                    toDate(from_at) + arrayJoin(range(toUInt32(toDate(to_at) - toDate(from_at)) + 1)),
-                    session_key
-                from {{ ref('changed_session_keys') }}
-            )
-            and events.timestamp >= changed.from_at
-            and events.timestamp <= changed.to_at
+    inner join {{ ref('changed_session_keys') }} as changed
+        on events.tenant_id = changed.tenant_id and events.session_key = changed.session_key
+    where
+        (events.tenant_id, events.event_date, events.session_key) in (
+            select
+                tenant_id,
+                toDate(from_at) + arrayJoin(range(toUInt32(toDate(to_at) - toDate(from_at)) + 1)),
+                session_key
+            from {{ ref('changed_session_keys') }}
+        )
+        and events.timestamp >= changed.from_at
+        and events.timestamp <= changed.to_at
     {% endif %}
 ),
 
@@ -51,7 +51,7 @@ events_in_sessions as (
         starts.island_end_time as island_end_time,
         starts.number as number
     from events
-    asof inner join starts
+    asof join starts
         on
             events.tenant_id = starts.tenant_id
             and events.session_key = starts.session_key
