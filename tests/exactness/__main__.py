@@ -19,7 +19,7 @@ def main(seeds: str, chapters: int) -> None:
     """Tell the stories of the seeds on a warehouse of their own; ends with the first difference."""
     first, _, last = seeds.partition("-")
     http_port, tcp_port, ui_port = free_ports(3)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = Settings(
             home=Path(folder) / "home", host=None, http_port=http_port, tcp_port=tcp_port, ui_port=ui_port
         )

@@ -1,0 +1,219 @@
+"""Measures loading and building: `python -m benchmarks.measure --events 1000000 --out benchmarks/results.json`.
+
+Everything runs in a home of its own that is removed afterwards, through the same functions as the command line. Each
+figure is one run on an otherwise idle machine, so compare ratios, which come from the same run, rather than seconds.
+"""
+
+import json
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import click
+import httpx
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.generate import write_days, write_mapping_days
+from cli.build import build
+from ingest.loading import load_paths
+from tests.conftest import free_ports
+from warehouse.connection import Warehouse, connect
+from warehouse.lock import exclusive
+from warehouse.settings import Settings
+
+FIRST_DAY = date(2026, 1, 1)
+HISTORIES = (60, 3)
+# What the format by itself can fill of raw.events: the fields of a line, its properties as text.
+BARE_COLUMNS = (
+    "uuid String, event String, distinct_id String, timestamp String, received_at String, tenant_id String, "
+    "properties String"
+)
+
+Figures = dict[str, float | int | str]
+
+
+@contextmanager
+def private_warehouse() -> Iterator[Warehouse]:
+    """A local warehouse in a home of its own; commands in this process see it through the environment."""
+    http_port, tcp_port, ui_port = free_ports(3)
+    with tempfile.TemporaryDirectory(prefix="footfall-benchmark-", ignore_cleanup_errors=True) as home:
+        ours = {
+            "FOOTFALL_HOME": home,
+            "FOOTFALL_HTTP_PORT": str(http_port),
+            "FOOTFALL_TCP_PORT": str(tcp_port),
+            "FOOTFALL_UI_PORT": str(ui_port),
+        }
+        os.environ.update(ours)
+        settings = Settings(home=Path(home), host=None, http_port=http_port, tcp_port=tcp_port, ui_port=ui_port)
+        with connect(settings) as warehouse:
+            yield warehouse
+
+
+def load(warehouse: Warehouse, table: str, files: Sequence[Path]) -> int:
+    """Load files and return how many rows were accepted. Raises RuntimeError if one failed."""
+    with exclusive(warehouse.settings, f"load {table}"):
+        results = list(load_paths(warehouse, table, files))
+    failed = [result for result in results if result.status == "failed"]
+    if failed:
+        raise RuntimeError(str(failed[0]))
+    return sum(result.rows_accepted for result in results)
+
+
+def timed_build(warehouse: Warehouse, *, full_refresh: bool = False) -> tuple[float, dict[str, float]]:
+    """Seconds of one build through the Dagster job, and of each of its steps."""
+    started = time.perf_counter()
+    outcome = build(warehouse, full_refresh=full_refresh)
+    return time.perf_counter() - started, dict(outcome.step_seconds) if outcome else {}
+
+
+def load_speed(warehouse: Warehouse, file: Path) -> Figures:
+    """One file through the loader and through a bare INSERT … FORMAT JSONEachRow, side by side, the best of three."""
+    with file.open("rb") as lines:
+        events = sum(1 for _ in lines)
+    ours, bare = [], []
+    with warehouse.client() as client:
+        for number in range(3):
+            names = {"raw_database": f"load_{number}", "database": f"loaded_{number}"}
+            beside = replace(warehouse, settings=warehouse.settings.model_copy(update=names))
+            started = time.perf_counter()
+            load(beside, "events", [file])
+            ours.append(time.perf_counter() - started)
+            client.command(f"create or replace table load_{number}.bare ({BARE_COLUMNS}) order by (tenant_id, uuid)")
+            started = time.perf_counter()
+            _bare_insert(warehouse, file, f"load_{number}")
+            bare.append(time.perf_counter() - started)
+            for name in names.values():
+                client.command("drop database {name:Identifier} sync", parameters={"name": name})
+    return {
+        "file": f"{events:,} events, {file.stat().st_size / 1e6:.0f} MB",
+        "footfall load, s": round(min(ours), 2),
+        "footfall load, rows/s": round(events / min(ours)),
+        "bare INSERT, s": round(min(bare), 2),
+        "ratio": round(min(ours) / min(bare), 2),
+    }
+
+
+def _bare_insert(warehouse: Warehouse, file: Path, database: str) -> None:
+    with file.open("rb") as body, httpx.Client(timeout=None, trust_env=False) as http:
+        http.post(
+            f"http://{warehouse.host}:{warehouse.port}/",
+            params={
+                "query": f"insert into {database}.bare format JSONEachRow",
+                "input_format_json_read_objects_as_strings": "1",
+                "async_insert": "0",
+            },
+            auth=(warehouse.user, warehouse.password.get_secret_value()),
+            content=iter(lambda: body.read(1 << 20), b""),
+        ).raise_for_status()
+
+
+def history(folder: Path, events_per_day: int, days: int) -> Figures:
+    """A history of so many days loaded and built, then a night more, then nothing, then a login across it all."""
+    with private_warehouse() as warehouse:
+        first = HISTORIES[0] - days
+        events = sorted((folder / "events").glob("*/*"))
+        mappings = sorted((folder / "identity_mappings").glob("*/*"))
+        started = time.perf_counter()
+        rows = load(warehouse, "events", events[first : HISTORIES[0]])
+        load(warehouse, "identity_mappings", mappings[first : HISTORIES[0]])
+        loading = time.perf_counter() - started
+        full, steps = timed_build(warehouse)
+        load(warehouse, "events", events[HISTORIES[0] : HISTORIES[0] + 1])
+        load(warehouse, "identity_mappings", mappings[HISTORIES[0] : HISTORIES[0] + 1])
+        night, night_steps = timed_build(warehouse)
+        nothing, _ = timed_build(warehouse)
+        login, _ = _login(warehouse, folder)
+        return {
+            "days": days,
+            "events": rows,
+            "load, s": round(loading, 1),
+            "load, rows/s": round(rows / loading),
+            "first build, s": round(full, 1),
+            "of it dbt, s": round(steps.get("build_models", 0), 1),
+            "nightly build, s": round(night, 1),
+            "of it in dbt, s": round(night_steps.get("build_models", 0), 1),
+            "nothing to build, s": round(nothing, 2),
+            "one login, s": round(login, 1),
+            "server peak, MB": _server_peak(warehouse),
+            "python peak, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "dbt peak, MB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+        }
+
+
+def _login(warehouse: Warehouse, folder: Path) -> tuple[float, dict[str, float]]:
+    """The busiest anonymous id logs in: one event that moves its whole history to a user."""
+    with warehouse.client(warehouse.settings.database) as client:
+        tenant, anonymous_id, last = client.query(
+            """
+            select tenant_id, user_id, toString(last_seen_at)
+            from users where not is_identified order by events_count desc, user_id limit 1
+            """
+        ).result_rows[0]
+    file = folder / f"login-{warehouse.port}.ndjson"
+    row = {
+        "tenant_id": tenant,
+        "event": "$identify",
+        "distinct_id": "somebody-new",
+        "timestamp": last,
+        "properties": {"$anon_distinct_id": anonymous_id},
+    }
+    file.write_bytes(orjson.dumps(row) + b"\n")
+    load(warehouse, "events", [file])
+    return timed_build(warehouse)
+
+
+def _server_peak(warehouse: Warehouse) -> int:
+    """Peak resident memory of the local server, in MB."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            if b"warehouse.server" in command and str(warehouse.settings.home).encode() in command:
+                status = (process / "status").read_text()
+                return int(status.split("VmHWM:")[1].split()[0]) // 1024
+        except (OSError, IndexError):
+            continue
+    return 0
+
+
+@click.command()
+@click.option("--events", default=1_000_000, help="Events in the whole history.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write the figures as JSON.")
+def main(events: int, out: Path | None) -> None:
+    """Measure and print; some minutes per million events."""
+    per_day = events // HISTORIES[0]
+    figures: dict[str, Figures] = {}
+    with tempfile.TemporaryDirectory(prefix="footfall-events-") as name:
+        folder = Path(name)
+        options = {"events_per_day": per_day, "days": HISTORIES[0] + 1, "first_day": FIRST_DAY}
+        files = write_days(folder, **options)  # type: ignore[arg-type]
+        write_mapping_days(folder, **options)  # type: ignore[arg-type]
+        whole = folder / "whole.ndjson"
+        with whole.open("wb") as target:
+            for file in files[:-1]:
+                target.write(file.read_bytes())
+        with private_warehouse() as warehouse:
+            figures["load"] = load_speed(warehouse, whole)
+        whole.unlink()
+        for days in HISTORIES:
+            figures[f"{days} days"] = history(folder, per_day, days)
+    long, short = (figures[f"{days} days"]["nightly build, s"] for days in HISTORIES)
+    figures["nightly"] = {"60 days / 3 days": round(float(long) / float(short), 2)}
+    for title, of_one in figures.items():
+        table = Table("figure", "value", title=title)
+        for figure, value in of_one.items():
+            table.add_row(figure, f"{value:,}" if isinstance(value, int | float) else value)
+        Console().print(table)
+    if out:
+        out.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
