@@ -337,7 +337,7 @@ def _spans(days: Sequence[tuple[date, int]]) -> Iterator[tuple[date, date]]:
 
 
 def _sentence(problem: files.FileProblem) -> str:
-    return f"{problem}. {problem.next_step}" if problem.next_step else str(problem)
+    return f"{problem.message}. {problem.next_step}" if problem.next_step else problem.message
 
 
 def _parameter(value: object) -> str:
