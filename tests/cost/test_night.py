@@ -1,0 +1,173 @@
+"""What a nightly build costs follows from what the night brought, not from how much there already is."""
+
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.generate import write_days
+from ingest.loading import load_paths
+from orchestration import build_log
+from orchestration.plan import make_plan
+from tests.cli.conftest import footfall_of
+from tests.exactness.builds import Builder
+from warehouse import publishing
+from warehouse.connection import Warehouse
+
+# A person who returns costs a granule (1024 events) for each day they were there before. So the night must be small
+# beside the number of granules, or else reading all of them would be right.
+DAYS = 30
+EVENTS_PER_DAY = 4000
+EVENTS_OF_THE_NIGHT = 60
+# An ordinary night reads a tenth; whoever scans the table reads it all.
+LARGEST_SHARE = 0.5
+LONGEST_NOTHING_SECONDS = 10.0
+
+
+@dataclass
+class Night:
+    """A warehouse on the morning after, and when the night's build began."""
+
+    warehouse: Warehouse
+    began: datetime
+
+
+@pytest.fixture(scope="module")
+def night(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    """Weeks of history, built and published; then one small night more."""
+    name = uuid.uuid4().hex[:12]
+    names = {"raw_database": f"raw_{name}", "database": f"analytics_{name}"}
+    warehouse = replace(server, settings=server.settings.model_copy(update=names))
+    folder = tmp_path_factory.mktemp("night")
+    builder = Builder(warehouse, folder / "dbt")
+    days = write_days(
+        folder / "landing", events_per_day=EVENTS_PER_DAY, days=DAYS + 1, first_day=date(2026, 1, 1), seed=3
+    )
+    last = days.pop()
+    _load(warehouse, days)
+    builder.build()
+    last.write_bytes(b"".join(last.read_bytes().splitlines(keepends=True)[-EVENTS_OF_THE_NIGHT:]))
+    _load(warehouse, [last])
+    began = _now(warehouse)
+    builder.build(publish=False)
+    yield Night(warehouse, began)
+    with server.client() as client:
+        for database in (*names.values(), warehouse.settings.next_database):
+            client.command("DROP DATABASE IF EXISTS {db:Identifier} SYNC", parameters={"db": database})
+
+
+def _load(warehouse: Warehouse, paths: list[Path]) -> None:
+    assert {result.status for result in load_paths(warehouse, "events", paths)} == {"loaded"}
+
+
+def _now(warehouse: Warehouse) -> datetime:
+    with warehouse.client() as client:
+        client.command("SYSTEM FLUSH LOGS")
+        moment: datetime = client.query("SELECT now64(6, 'UTC')").first_row[0]
+    return moment.replace(tzinfo=UTC)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["int_events", "events"])
+def test_no_model_or_test_reads_all_events_on_an_ordinary_night(night: Night, table: str) -> None:
+    settings = night.warehouse.settings
+    database = settings.next_database if table == "int_events" else settings.raw_database
+    with night.warehouse.client() as client:
+        client.command("SYSTEM FLUSH LOGS")
+        rows = client.query(
+            "SELECT count() FROM {db:Identifier}.{table:Identifier}",
+            parameters={"db": settings.database if table == "int_events" else database, "table": table},
+        ).first_row[0]
+        queries = client.query(
+            """
+            SELECT
+                extract(query, '"node_id": "([^"]+)"') AS node,
+                read_rows,
+                query
+            FROM system.query_log
+            WHERE
+                type = 'QueryFinish'
+                AND event_time_microseconds >= {began:DateTime64(6, 'UTC')}
+                AND has(tables, {table:String})
+                AND node != ''
+            ORDER BY read_rows DESC
+            """,
+            parameters={"began": night.began, "table": f"{database}.{table}"},
+        ).result_rows
+    assert rows >= 0.9 * DAYS * EVENTS_PER_DAY
+    assert queries, f"no query of the build read {table}: this test does not see what it looks for"
+    most = LARGEST_SHARE * rows
+    greedy = [
+        f"{node}: {read:,} rows, {of_table:,} of them of the {rows:,} of {table}: {query}"
+        for node, read, query in queries
+        if read > most and (of_table := _rows_read(night.warehouse, query, database, table, read)) > most
+    ]
+    assert not greedy, "\n".join(greedy)
+
+
+def _rows_read(warehouse: Warehouse, query: str, database: str, table: str, at_most: int) -> int:
+    """How many rows of this one table a query reads: the log tells only the sum over all of its tables."""
+    select = re.search(r"(?s)insert into [^(]+\([^)]*\)(.*)", query)
+    if select is None:
+        return at_most
+    with warehouse.client() as client:
+        rows = client.query(f"EXPLAIN ESTIMATE {select.group(1)}").result_rows
+    return sum(row[3] for row in rows if (row[0], row[1]) == (database, table))
+
+
+def test_a_build_with_nothing_to_do_is_quick_and_touches_nothing(night: Night) -> None:
+    warehouse = night.warehouse
+    publishing.publish(warehouse)
+    plan = make_plan(warehouse)
+    build = build_log.Build(
+        build_id="the night's", from_seq=0, to_seq=plan.to_seq, started_at=night.began, published_at=None,
+        full_refresh=False, status="running", project_hash=plan.project_hash,
+    )  # fmt: skip
+    build_log.start(warehouse, build)
+    build_log.published(warehouse, build.build_id)
+    before, began = _tables(warehouse), _now(warehouse)
+
+    started = time.monotonic()
+    result = footfall_of(warehouse)("build")
+    seconds = time.monotonic() - started
+
+    assert result.returncode == 0, result.stderr
+    assert "Nothing to build" in result.stdout
+    assert seconds < LONGEST_NOTHING_SECONDS
+    assert _tables(warehouse) == before
+    assert _parts_written_since(warehouse, began) == []
+
+
+def _databases(warehouse: Warehouse) -> list[str]:
+    settings = warehouse.settings
+    return [settings.raw_database, settings.database, settings.next_database]
+
+
+def _tables(warehouse: Warehouse) -> list[Any]:
+    """Every table as an object: its identity, and when its definition last changed."""
+    with warehouse.client() as client:
+        rows = client.query(
+            "SELECT database, name, uuid, metadata_modification_time FROM system.tables"
+            " WHERE database IN {databases:Array(String)} ORDER BY ALL",
+            parameters={"databases": _databases(warehouse)},
+        ).result_rows
+    return list(rows)
+
+
+def _parts_written_since(warehouse: Warehouse, moment: datetime) -> list[Any]:
+    """Parts that a statement wrote; merges are the server's own business."""
+    with warehouse.client() as client:
+        client.command("SYSTEM FLUSH LOGS")
+        rows = client.query(
+            "SELECT database, table, event_type, part_name FROM system.part_log"
+            " WHERE database IN {databases:Array(String)} AND event_type IN ('NewPart', 'MutatePart')"
+            " AND event_time_microseconds >= {moment:DateTime64(6, 'UTC')}",
+            parameters={"databases": _databases(warehouse), "moment": moment},
+        ).result_rows
+    return list(rows)
