@@ -28,6 +28,8 @@ COMPRESSIONS = (".gz", ".zst")
 _CHUNK = 1 << 20
 # Of compressed bytes; what comes out at a time is a hundred times as much at worst.
 _ZSTD_CHUNK = 1 << 16
+# No part of a file that is loaded at one time with others is smaller: each costs a query.
+_PART = 32 << 20
 # A row of a CSV file must fit into one block; a few blocks are in memory at a time.
 _CSV_BLOCK = 32 << 20
 _PARQUET_ROWS = 65_536
@@ -43,11 +45,23 @@ class FileProblem(FootfallError):
 
 @dataclass(frozen=True)
 class Content:
-    """What a first pass over a file found: the hash of its decompressed bytes, their number, and its first bytes."""
+    """What a first pass over a file found: the hash of its decompressed bytes, their number, its first bytes, and
+    here and there how many lines end before which byte.
+    """
 
     content_hash: str
     size: int
     head: bytes
+    line_marks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Whole lines of a file, from one byte to another, and how many lines there are before them."""
+
+    start: int
+    end: int
+    lines_before: int
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -123,16 +137,56 @@ def first_pass(path: Path, kind: str) -> Content:
     Raises FileProblem if it is damaged, or binary where text is expected.
     """
     digest, size, head = hashlib.sha256(), 0, b""
+    lines, marks = 0, [(0, 0)]
     for chunk in chunks(path):
         digest.update(chunk)
         size += len(chunk)
+        lines += chunk.count(b"\n")
+        if size - marks[-1][0] >= _PART:
+            marks.append((size, lines))
         if len(head) < _HEAD:
             head += chunk[: _HEAD - len(head)]
     if kind != "parquet":
         _check_text(head)
     elif head and not head.startswith(b"PAR1"):
         raise FileProblem("the file is not Parquet")
-    return Content(digest.hexdigest(), size, head.removeprefix(codecs.BOM_UTF8))
+    return Content(digest.hexdigest(), size, head.removeprefix(codecs.BOM_UTF8), tuple(marks))
+
+
+def parts(path: Path, content: Content, count: int) -> list[Part]:
+    """At most `count` parts of about the same size that together are an uncompressed file, cut between lines.
+
+    One part if the file is compressed or small.
+    """
+    cuts = [(0, 0)]
+    is_plain = path.suffix.lower() not in COMPRESSIONS
+    with path.open("rb") as file:
+        for i in range(1, count) if is_plain else ():
+            offset, lines = next((m for m in content.line_marks if m[0] >= content.size * i // count), (0, 0))
+            if offset <= cuts[-1][0]:
+                continue
+            file.seek(offset)
+            rest = file.readline()
+            if rest.endswith(b"\n") and offset + len(rest) < content.size:
+                cuts.append((offset + len(rest), lines + 1))
+    ends = [start for start, _ in cuts[1:]] + [content.size]
+    return [Part(start, end, lines) for (start, lines), end in zip(cuts, ends, strict=True)]
+
+
+def chunks_of(path: Path, part: Part) -> Iterator[bytes]:
+    """The decompressed bytes of a part of a file; a file that has grown meanwhile is read as it was."""
+    if path.suffix.lower() in COMPRESSIONS:
+        yield from chunks(path)
+        return
+    try:
+        with path.open("rb") as file:
+            file.seek(part.start)
+            left = part.end - part.start
+            while left and (chunk := file.read(min(_CHUNK, left))):
+                left -= len(chunk)
+                yield chunk
+    except OSError as error:
+        raise FileProblem(f"the file cannot be read ({error.strerror or error})") from None
 
 
 def _check_text(head: bytes) -> None:

@@ -7,10 +7,12 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Lock
 
 import httpx
 import orjson
@@ -26,6 +28,9 @@ from warehouse.errors import FootfallError
 # Of a file with more rejected rows than this share something else is wrong than a few rows.
 MAX_REJECTED_SHARE = 0.1
 
+# Streams of one big file at a time; more than a server's cores are of no use, and each takes memory there.
+_STREAMS = min(os.cpu_count() or 1, 4)
+
 _SETTINGS = {
     "async_insert": "0",
     "max_partitions_per_insert_block": "0",
@@ -34,6 +39,9 @@ _SETTINGS = {
     "output_format_json_quote_64bit_integers": "0",
     "output_format_json_quote_decimals": "0",
     "wait_end_of_query": "1",
+    # smaller blocks than usual: the rows are wide, and several streams have some in memory at a time
+    "min_insert_block_size_rows": "262144",
+    "min_insert_block_size_bytes": str(128 << 20),
 }
 
 Progress = Callable[[Path, int], None]
@@ -51,6 +59,24 @@ class LoadResult:
     load_id: str = ""
     load_seq: int = 0
     reason: str = ""
+
+
+class _Count:
+    """How many bytes of a file are on their way, over all its streams."""
+
+    def __init__(self, path: Path, on_progress: Progress | None) -> None:
+        self._path = path
+        self._on_progress = on_progress
+        self._done = 0
+        self._lock = Lock()
+
+    def counted(self, body: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in body:
+            yield chunk
+            with self._lock:
+                self._done += len(chunk)
+                if self._on_progress:
+                    self._on_progress(self._path, self._done)
 
 
 def max_rejected_share() -> float:
@@ -196,7 +222,28 @@ class Loader:
         return hashlib.sha256(of_file.encode() + options).hexdigest()
 
     def _insert(self, path: Path, kind: str, content: files.Content, load_id: str) -> None:
-        statement, body = self._statement(path, kind, content)
+        """Send the file to the warehouse, a big one of lines in several streams at a time: one stream is one core."""
+        options = (self._table, self._mapping, self._tenant)
+        is_text = kind in ("lines", "json")
+        if is_text and not files.is_documents(content.head, kind):
+            statement = sql_text.insert_lines(*options)
+            parts = files.parts(path, content, _STREAMS)
+            self._send(path, load_id, statement, [(files.chunks_of(path, p), p.lines_before) for p in parts])
+            return
+        if is_text:
+            statement, body = sql_text.insert_documents(*options), files.chunks(path)
+        else:
+            if kind == "csv":
+                columns = files.csv_columns(files.chunks(path), files.csv_names(content.head))
+            else:
+                columns = files.parquet_columns(path)
+            self._check_header(columns.names)
+            statement, body = sql_text.insert_columns(*options, columns.names, columns.types), columns.stream
+        self._send(path, load_id, statement, [(body, 0)])
+
+    def _send(
+        self, path: Path, load_id: str, statement: sql_text.Statement, streams: Sequence[tuple[Iterator[bytes], int]]
+    ) -> None:
         parameters: dict[str, object] = {
             **statement.parameters,
             "raw": self._raw,
@@ -204,35 +251,36 @@ class Loader:
             "path": str(path.absolute()),
             "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
         }
-        query = {
-            "query": statement.sql,
-            "query_id": ledger.query_id(self._raw, load_id),
-            **_SETTINGS,
-            **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
-        }
+        count = _Count(path, self._on_progress)
+        with ThreadPoolExecutor(len(streams)) as pool:
+            sent = [
+                pool.submit(
+                    self._post,
+                    {
+                        "query": statement.sql,
+                        "query_id": f"{ledger.query_id(self._raw, load_id)}-{number}",
+                        **_SETTINGS,
+                        **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
+                        "param_lines_before": str(lines_before),
+                    },
+                    count.counted(body if number else files.without_mark(body)),
+                )
+                for number, (body, lines_before) in enumerate(streams)
+            ]
+        for answer in sent:
+            answer.result()
+
+    def _post(self, query: dict[str, str], body: Iterator[bytes]) -> None:
         warehouse = self._warehouse
         with httpx.Client(timeout=None, trust_env=False) as http:
             answer = http.post(
                 f"{'https' if warehouse.secure else 'http'}://{warehouse.host}:{warehouse.port}/",
                 params=query,
                 auth=(warehouse.user, warehouse.password.get_secret_value()),
-                content=self._counted(path, body),
+                content=body,
             )
         if answer.status_code != httpx.codes.OK:
             raise _refused(answer.text)
-
-    def _statement(self, path: Path, kind: str, content: files.Content) -> tuple[sql_text.Statement, Iterator[bytes]]:
-        options = (self._table, self._mapping, self._tenant)
-        if kind in ("lines", "json"):
-            is_documents = files.is_documents(content.head, kind)
-            statement = (sql_text.insert_documents if is_documents else sql_text.insert_lines)(*options)
-            return statement, files.without_mark(files.chunks(path))
-        if kind == "csv":
-            columns = files.csv_columns(files.chunks(path), files.csv_names(content.head))
-        else:
-            columns = files.parquet_columns(path)
-        self._check_header(columns.names)
-        return sql_text.insert_columns(*options, columns.names, columns.types), columns.stream
 
     def _check_header(self, names: Sequence[str]) -> None:
         """A header none of whose names we know is no header, or needs a mapping, which must name what is there."""
@@ -249,14 +297,6 @@ class Loader:
                 f"its first line ({', '.join(map(repr, names[:4]))}, …) names no column that Footfall knows",
                 "Put a header on top, or say which column is which: --map field=column.",
             )
-
-    def _counted(self, path: Path, body: Iterator[bytes]) -> Iterator[bytes]:
-        done = 0
-        for chunk in body:
-            yield chunk
-            done += len(chunk)
-            if self._on_progress:
-                self._on_progress(path, done)
 
     def _counts(self, client: Client, load_id: str) -> tuple[int, int, str]:
         names = {"raw": self._raw, "table": self._table.name, "load_id": load_id}

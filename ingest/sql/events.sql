@@ -101,41 +101,59 @@ WITH
     ),
     -- known_fields[i] is the field that known[i] spells, the better spellings of a field come first in known; so
     -- a known name is beaten if another name of its field with a value stands before it
+    with_spare_pairs AS
+    (
+        SELECT *, if(spare_fields > 0, pairs, []) AS spare_pairs
+        FROM with_pairs
+    ),
+    with_ranks AS
+    (
+        SELECT
+            *,
+            arrayMap(
+                pair -> if(pair.2 IN ('null', '""'), 0, indexOf({known:Array(String)}, pair.1)), spare_pairs
+            ) AS ranks
+        FROM with_spare_pairs
+    ),
     with_more AS
     (
         SELECT
             *,
-            arrayMap(pair -> indexOf({known:Array(String)}, pair.1), pairs) AS ranks,
-            arrayFilter(
-                (rank, pair) -> rank > 0 AND pair.2 NOT IN ('null', '""'), ranks, pairs
-            ) AS given_ranks,
-            arrayFilter(
-                (pair, rank) -> rank = 0
-                OR (
-                    has(given_ranks, rank)
+            arrayConcat(
+                if(has_unknown_fields, arrayFilter(pair -> pair.1 NOT IN {known:Array(String)}, pairs), []),
+                arrayFilter(
+                    (pair, rank) -> rank > 0
                     AND (
                         has(unreadable_fields, {known_fields:Array(String)}[rank])
                         OR arrayExists(
-                            better -> better < rank
+                            better -> better BETWEEN 1 AND rank - 1
                             AND {known_fields:Array(String)}[better] = {known_fields:Array(String)}[rank],
-                            given_ranks
+                            ranks
                         )
-                    )
-                ),
-                pairs,
-                ranks
+                    ),
+                    spare_pairs,
+                    ranks
+                )
             ) AS more
-        FROM with_pairs
+        FROM with_ranks
     ),
     with_present AS
     (
-        SELECT *, if(notEmpty(more), JSONExtractKeysAndValuesRaw(own_properties), []) AS present
+        SELECT *, if(notEmpty(more), JSONExtractKeys(own_properties), []) AS present
         FROM with_more
+    ),
+    -- what the properties say as well, word for word, is not said twice
+    with_clashes AS
+    (
+        SELECT
+            *,
+            if(hasAny(present, more.1), JSONExtractKeysAndValuesRaw(own_properties), []) AS clashes
+        FROM with_present
     ),
     with_added AS
     (
-        SELECT *, if(notEmpty(more), arrayFilter(field -> NOT has(present, field), more), []) AS added
-        FROM with_present
+        SELECT *, if(notEmpty(clashes), arrayFilter(pair -> NOT has(clashes, pair), more), more) AS added
+        FROM with_clashes
     ),
     merged AS
     (
@@ -146,10 +164,10 @@ WITH
                     if(empty(present), '{', concat(substring(own_properties, 1, length(own_properties) - 1), ',')),
                     arrayStringConcat(
                         arrayMap(
-                            field -> concat(
-                                toJSONString(concat(if(has(present.1, field.1), '$$top_level_', ''), field.1)),
+                            pair -> concat(
+                                toJSONString(concat(if(has(present, pair.1), '$$top_level_', ''), pair.1)),
                                 ':',
-                                field.2
+                                pair.2
                             ),
                             added
                         ),
@@ -170,7 +188,7 @@ WITH
             if(referring_domain_text = '$$direct', '', referring_domain_text) AS referring_domain_found,
             identified_word IN ('true', '1') OR (distinct_id_text = '' AND user_id_text != '') AS is_identified_found,
             -- no argument may be NULL: one would make the whole hash NULL
-            sipHash128(
+            murmurHash3_128(
                 tenant_id_text, event_id_text, event_text, kind_of_event, assumeNotNull(happened_at), id, user_id_text,
                 anonymous_id_text, is_identified_found, session_id_text, device_id_text, current_url_text, host_text,
                 pathname_text, referrer_found, referring_domain_found, utm_source_text, utm_medium_text,

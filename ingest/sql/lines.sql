@@ -3,7 +3,7 @@
     SELECT line, '' AS problem, text
     FROM
     (
-        SELECT rowNumberInAllBlocks() + 1 AS line, text
+        SELECT {lines_before:UInt64} + rowNumberInAllBlocks() + 1 AS line, text
         FROM input('text String')
     )
     WHERE length(text) > 100 OR trimBoth(text, ' \t\r\n') != ''
