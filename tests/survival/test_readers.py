@@ -21,10 +21,12 @@ TABLES = ["sessions", "users", "user_days", "identities", "session_stats_daily",
 def test_readers_see_one_version_or_the_other(warehouse: Warehouse, tmp_path: Path) -> None:
     rng = random.Random(11)
     builder = Builder(warehouse, tmp_path / "files")
-    builder.load(File("events", "first.ndjson", [event(rng) for _ in range(80)]))
+    # Events without an id of their own: an id that returns on another day is a story of its own.
+    rows = [{**event(rng), "event_id": ""} for _ in range(160)]
+    builder.load(File("events", "first.ndjson", rows[:80]))
     builder.build()
     before = _sizes(warehouse)
-    builder.load(File("events", "second.ndjson", [event(rng) for _ in range(80)]))
+    builder.load(File("events", "second.ndjson", rows[80:]))
 
     seen: list[tuple[str, int]] = []
     errors: list[str] = []
