@@ -3,8 +3,8 @@
 from datetime import date
 
 import dagster as dg
-from ingest.landing import load_day
 
+from ingest.landing import load_day
 from orchestration.landing_state import LANDING_TABLES
 from orchestration.resources import WarehouseResource
 
