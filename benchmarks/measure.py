@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -21,12 +21,13 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import single_pass
 from benchmarks.generate import write_days, write_mapping_days
 from cli.build import build
 from ingest.loading import load_paths
-from tests.conftest import free_ports
 from warehouse.connection import Warehouse, connect
 from warehouse.lock import exclusive
+from warehouse.ports import free_ports
 from warehouse.settings import Settings
 
 FIRST_DAY = date(2026, 1, 1)
@@ -126,11 +127,16 @@ def history(folder: Path, events_per_day: int, days: int) -> Figures:
         load(warehouse, "identity_mappings", mappings[first : HISTORIES[0]])
         loading = time.perf_counter() - started
         full, steps = timed_build(warehouse)
+        yardstick = sum(single_pass.seconds_by_mart(warehouse).values())
         load(warehouse, "events", events[HISTORIES[0] : HISTORIES[0] + 1])
         load(warehouse, "identity_mappings", mappings[HISTORIES[0] : HISTORIES[0] + 1])
+        before_night = _now(warehouse)
         night, night_steps = timed_build(warehouse)
+        night_rows = _rows_read(warehouse, before_night)
         nothing, _ = timed_build(warehouse)
+        before_login = _now(warehouse)
         login, _ = _login(warehouse, folder)
+        login_rows = _rows_read(warehouse, before_login)
         return {
             "days": days,
             "events": rows,
@@ -138,10 +144,14 @@ def history(folder: Path, events_per_day: int, days: int) -> Figures:
             "load, rows/s": round(rows / loading),
             "first build, s": round(full, 1),
             "of it dbt, s": round(steps.get("build_models", 0), 1),
+            "one query per mart, s": round(yardstick, 1),
+            "first build / one query per mart": single_pass.ratio(full, yardstick),
             "nightly build, s": round(night, 1),
+            "nightly build, rows read": night_rows,
             "of it in dbt, s": round(night_steps.get("build_models", 0), 1),
             "nothing to build, s": round(nothing, 2),
             "one login, s": round(login, 1),
+            "one login, rows read": login_rows,
             "server peak, MB": _server_peak(warehouse),
             "python peak, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             "dbt peak, MB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
@@ -168,6 +178,24 @@ def _login(warehouse: Warehouse, folder: Path) -> tuple[float, dict[str, float]]
     file.write_bytes(orjson.dumps(row) + b"\n")
     load(warehouse, "events", [file])
     return timed_build(warehouse)
+
+
+def _now(warehouse: Warehouse) -> datetime:
+    with warehouse.client() as client:
+        moment: datetime = client.query("SELECT now64(6, 'UTC')").first_row[0]
+    return moment
+
+
+def _rows_read(warehouse: Warehouse, since: datetime) -> int:
+    """Rows that all statements since then have read, from whatever table."""
+    with warehouse.client() as client:
+        client.command("SYSTEM FLUSH LOGS")
+        rows: int = client.query(
+            "SELECT sum(read_rows) FROM system.query_log WHERE type = 'QueryFinish' AND is_initial_query"
+            " AND event_time_microseconds >= {since:DateTime64(6, 'UTC')} AND has(databases, 'system') = 0",
+            parameters={"since": since},
+        ).first_row[0]
+    return rows
 
 
 def _server_peak(warehouse: Warehouse) -> int:

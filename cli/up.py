@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from cli.console import err, out
+from warehouse import ports
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
 from warehouse.settings import Settings, get_settings
@@ -68,7 +68,7 @@ def _dagster(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
     """Webserver and daemon, once the UI answers; ended, with all their children, at the end of the block."""
     from orchestration.run import dagster_home
 
-    _require_free(settings.ui_port)
+    ports.require_free(settings.ui_port, "the Dagster UI", "Set FOOTFALL_UI_PORT to a free port.")
     log = _log(settings)
     log.parent.mkdir(parents=True, exist_ok=True)
     err().print("Starting Dagster (some ten seconds)")
@@ -90,18 +90,6 @@ def _dagster(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
     finally:
         _end(process)
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise FootfallError(
-                f"Port {port} on 127.0.0.1 cannot be used for the Dagster UI: {error.strerror}.",
-                "Set FOOTFALL_UI_PORT to a free port.",
-            ) from error
 
 
 def _wait_for_ui(process: "subprocess.Popen[bytes]", settings: Settings) -> None:

@@ -20,7 +20,7 @@ from clickhouse_connect.driver.binding import format_bind_value
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from ingest import files, ledger, raw_tables, sql_text
+from ingest import csv_rows, files, ledger, parquet_rows, raw_tables, sql_text
 from ingest.spellings import EVENTS, Table, table_named
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
@@ -234,9 +234,9 @@ class Loader:
             statement, body = sql_text.insert_documents(*options), files.chunks(path)
         else:
             if kind == "csv":
-                columns = files.csv_columns(files.chunks(path), files.csv_names(content.head))
+                columns = csv_rows.columns_of(files.chunks(path), csv_rows.names_of(content.head))
             else:
-                columns = files.parquet_columns(path)
+                columns = parquet_rows.columns_of(path)
             self._check_header(columns.names)
             statement, body = sql_text.insert_columns(*options, columns.names, columns.types), columns.stream
         self._send(path, load_id, statement, [(body, 0)])

@@ -1,6 +1,5 @@
 """A real warehouse for every test: one local server per test session, databases of its own per test."""
 
-import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,19 +8,8 @@ from pathlib import Path
 import pytest
 
 from warehouse.connection import Warehouse, connect
+from warehouse.ports import free_ports
 from warehouse.settings import Settings
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on right now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import fcntl
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from warehouse import ports
 from warehouse.errors import FootfallError
 from warehouse.server_files import ServerFiles, prepare_files, read_endpoint, write_endpoint
 
@@ -118,7 +118,11 @@ def _attach(files: ServerFiles) -> Endpoint | None:
 
 def _start(home: Path, files: ServerFiles, endpoint: Endpoint) -> Endpoint:
     for variable, port in (("FOOTFALL_HTTP_PORT", endpoint.http_port), ("FOOTFALL_TCP_PORT", endpoint.tcp_port)):
-        _require_free(variable, port)
+        ports.require_free(
+            port,
+            "the local warehouse",
+            f"Set {variable} to a free port, or CLICKHOUSE_HOST to use a server that already runs.",
+        )
     if endpoint.http_port == endpoint.tcp_port:
         raise FootfallError(
             f"FOOTFALL_HTTP_PORT and FOOTFALL_TCP_PORT are both {endpoint.http_port}.", "Give them different ports."
@@ -151,19 +155,6 @@ def _start(home: Path, files: ServerFiles, endpoint: Endpoint) -> Endpoint:
         time.sleep(0.03)
     process.terminate()
     raise _start_failure(files, f"has not answered within {_START_SECONDS:.0f} s")
-
-
-def _require_free(variable: str, port: int) -> None:
-    with socket.socket() as probe:
-        # As the server does: a port whose last connections are still fading away is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise FootfallError(
-                f"Port {port} on 127.0.0.1 cannot be used for the local warehouse: {error.strerror}.",
-                f"Set {variable} to a free port, or CLICKHOUSE_HOST to use a server that already runs.",
-            ) from error
 
 
 def _start_failure(files: ServerFiles, what: str) -> FootfallError:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import ROOT
-from tests.conftest import free_ports
+from warehouse.ports import free_ports
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from tests.conftest import free_ports
 from tests.exactness.builds import Builder, beside, drop
 from tests.exactness.test_stories import tell
 from warehouse.connection import connect
+from warehouse.ports import free_ports
 from warehouse.settings import Settings
 
 

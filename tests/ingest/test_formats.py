@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest import files, loading
+from ingest import csv_rows, files, loading
 from tests.ingest.conftest import Desk, event, ndjson
 
 
@@ -86,7 +86,7 @@ def test_parquet_cut_in_the_middle_of_its_pages(desk: Desk) -> None:
 
 @pytest.mark.parametrize("block", [1 << 20, 96])
 def test_the_lines_of_a_csv_file(desk: Desk, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(files, "_CSV_BLOCK", block)
+    monkeypatch.setattr(csv_rows, "_BLOCK", block)
     lines = [
         "tenant_id,event_id,event,timestamp,distinct_id,note",
         "t,2,click,2026-03-01 12:00:00,d,plain",

@@ -7,10 +7,10 @@ import pytest
 
 from ingest import ledger, loading, raw_tables
 from ingest.loading import load_paths
-from tests.conftest import free_ports
 from tests.ingest.conftest import Desk, event, ndjson
 from tests.survival.processes import kill, server_of
 from warehouse.connection import connect
+from warehouse.ports import free_ports
 from warehouse.settings import Settings
 
 ROWS = [event(event_id=str(number), note="x" * 500) for number in range(20_000)]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_ports
 from tests.exactness.stories import File, event
 from tests.survival.rounds import BUILDING, EVENTS_PER_FILE, PUBLISHING, STARTING, Blow, Home, Round
+from warehouse.ports import free_ports
 from warehouse.settings import Settings
 
 

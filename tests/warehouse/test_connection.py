@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import free_ports
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
+from warehouse.ports import free_ports
 from warehouse.settings import Settings
 
 

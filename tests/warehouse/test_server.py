@@ -16,9 +16,9 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from tests.conftest import free_ports
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
+from warehouse.ports import free_ports
 from warehouse.settings import Settings
 
 
