@@ -64,9 +64,9 @@
 
 
 {#
-    Connected components by label propagation with pointer jumping: every id takes the smallest label among itself and
-    its neighbours, then the label of its label, until nothing changes. Leaves its result in a table beside the model
-    and returns that table's name. `edges` must hold every edge in both directions.
+    Connected components by label propagation with pointer jumping: every id, and the id that names its label, takes
+    the smallest label among itself and its neighbours, then the label of its label, until nothing changes. Leaves its
+    result in a table beside the model and returns that table's name. `edges` must hold every edge in both directions.
 #}
 {% macro propagate_labels(edges) %}
     {%- set labels = target.schema ~ '.changed_component_labels' -%}
@@ -115,6 +115,14 @@
             union all
             select edges.tenant_id, edges.distinct_id, neighbours.label
             from {{ edges }} as edges
+            inner join {{ labels }} as neighbours
+                on edges.tenant_id = neighbours.tenant_id and edges.other_id = neighbours.distinct_id
+            union all
+            -- without it a stretch that has settled on its own smallest id would give way one id a round
+            select own.tenant_id, own.label as distinct_id, neighbours.label
+            from {{ edges }} as edges
+            inner join {{ labels }} as own
+                on edges.tenant_id = own.tenant_id and edges.distinct_id = own.distinct_id
             inner join {{ labels }} as neighbours
                 on edges.tenant_id = neighbours.tenant_id and edges.other_id = neighbours.distinct_id
         )

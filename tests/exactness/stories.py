@@ -48,18 +48,21 @@ def _file(rng: random.Random) -> File:
         ["events", "identity_mappings", "funnel_steps", "retention_definitions"], weights=[12, 6, 1, 1]
     )[0]
     # A small choice of names: about every third file replaces an earlier one.
-    name = f"{table}-{rng.randint(1, 12)}.ndjson"
+    name = f"{table}-{rng.randint(1, 12 if table in ('events', 'identity_mappings') else 4)}.ndjson"
     if table == "events":
         return File(table, name, [event(rng) for _ in range(rng.choice([1, 3, 10, 40]))])
     if table == "identity_mappings":
         return File(table, name, [mapping(rng) for _ in range(rng.randint(1, 4))])
-    return File(table, name, funnel(rng, name) if table == "funnel_steps" else [retention(rng, name)])
+    defined = name.partition(".")[0]
+    # the project's own definitions are redefined, too
+    defined = {"funnel_steps-1": "visitor_to_customer", "retention_definitions-1": "daily"}.get(defined, defined)
+    return File(table, name, funnel(rng, defined) if table == "funnel_steps" else [retention(rng, defined)])
 
 
 def _moment(rng: random.Random) -> datetime:
     """Now and then the same moment twice, steps of exactly the session timeout, midnight, and weeks apart."""
     minutes = rng.choice(
-        [30 * rng.randint(0, 30), rng.randint(0, 600), rng.randint(0, 4 * 1440), 1440 * rng.randint(0, 40)]
+        [30 * rng.randint(0, 30), rng.randint(0, 600), rng.randint(0, 4 * 1440), 1440 * rng.randint(0, 100)]
     )
     return START + timedelta(minutes=minutes, microseconds=rng.choice([0, 0, 0, 1, 7_500_000]))
 
@@ -81,7 +84,7 @@ def event(rng: random.Random) -> Row:
     if rng.random() < 0.2:
         row["received_at"] = (at + timedelta(minutes=rng.randint(0, 3))).isoformat()
     if rng.random() < 0.5:
-        row["session_id"] = f"s{rng.randint(1, 6)}"
+        row["session_id"] = rng.choice(["s1", "s2", "s3", "s4", "s5", "s1~2"])
     if rng.random() < 0.4:
         row["device_id"] = rng.choice(["a1", "phone"])
     if rng.random() < 0.15:
@@ -103,7 +106,7 @@ def event(rng: random.Random) -> Row:
     if rng.random() < 0.2:
         properties["$set_once"] = {rng.choice("xy"): rng.randint(1, 3)}
     if name == "purchase":
-        row["revenue"] = rng.choice([5, 9.99, 20])
+        row["revenue"] = rng.choice([5, 9.99, 20, -5])
     if name == "$identify":
         properties["$anon_distinct_id"] = rng.choice(IDS)
     if name in ("$create_alias", "$merge_dangerously"):
@@ -128,15 +131,15 @@ def mapping(rng: random.Random) -> Row:
     return row
 
 
-def funnel(rng: random.Random, name: str) -> list[Row]:
-    """A funnel of two or three steps. Its id is that of its file, so no two standing files define the same one."""
+def funnel(rng: random.Random, funnel_id: str) -> list[Row]:
+    """A funnel of two or three steps. Its id goes with its file's name: no two standing files define the same one."""
     mode = rng.choice(["ordered", "strict", "unordered"])
     window = rng.choice([1800, 86_400, 14 * 86_400])
     tenant = rng.choice(["", "bakery"])
     return [
         {
             "tenant_id": tenant,
-            "funnel_id": name.partition(".")[0],
+            "funnel_id": funnel_id,
             "name": "A funnel",
             "step_number": number,
             "step_name": f"step {number}",
@@ -149,11 +152,11 @@ def funnel(rng: random.Random, name: str) -> list[Row]:
     ]
 
 
-def retention(rng: random.Random, name: str) -> Row:
-    """A retention definition with the id of its file."""
+def retention(rng: random.Random, retention_id: str) -> Row:
+    """A retention definition; its id goes with its file's name."""
     return {
         "tenant_id": rng.choice(["", "library"]),
-        "retention_id": name.partition(".")[0],
+        "retention_id": retention_id,
         "name": "A retention",
         "target_event": rng.choice(["", "signup", "$pageview"]),
         "target_filter": rng.choice(["", '{"plan": "pro"}']),

@@ -102,7 +102,8 @@ select
         if(
             {{ is_derived('session_key') }},
             lower(hex(sipHash128(tenant_id, session_key, island_start_time))),
-            sent_session_id
+            -- a sent id that looks like the name of a part is marked as the first part of its own
+            if(match(sent_session_id, '~[0-9]+$'), concat(sent_session_id, '~1'), sent_session_id)
         ),
         if(number = 1, '', concat('~', toString(number)))
     ) as session_id,

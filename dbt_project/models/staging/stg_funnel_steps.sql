@@ -90,8 +90,9 @@ select
     steps.step_name as step_name,
     steps.event as event,
     steps.event_filter as event_filter,
-    -- 14 days is what a definition without a window means
-    first_value(if(steps.window_seconds = 0, 1209600, steps.window_seconds)) over in_order as window_seconds,
+    first_value(
+        if(steps.window_seconds = 0, {{ var('default_funnel_window_seconds') }}, steps.window_seconds)
+    ) over in_order as window_seconds,
     first_value(cast(if(steps.mode = '', 'ordered', steps.mode), 'String')) over in_order as mode
 from steps
 window in_order as (partition by steps.tenant_id, steps.funnel_id order by steps.step_number)

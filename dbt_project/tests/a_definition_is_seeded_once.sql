@@ -1,0 +1,12 @@
+{{ config(meta={'dagster': {'ref': {'name': 'funnel_steps'}}}) }}
+-- A step of a funnel, and a retention definition, stands once in the seeds: of two nobody could tell which
+-- holds.
+select 'funnel_definitions' as seed, tenant_id, funnel_id as id, toString(step_number) as part
+from {{ ref('funnel_definitions') }}
+group by seed, tenant_id, id, part
+having count() > 1
+union all
+select 'retention_definitions_default' as seed, tenant_id, retention_id as id, '' as part
+from {{ ref('retention_definitions_default') }}
+group by seed, tenant_id, id, part
+having count() > 1

@@ -1,0 +1,111 @@
+"""Cases that once made an incremental build differ from a rebuild, or fail: each under its own tenant.
+
+All of them are told together, before and after one change, so that they cost three builds.
+"""
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from tests.exactness.builds import Builder, drop
+from tests.exactness.stories import File, Row
+from warehouse.connection import Warehouse
+
+
+def event(tenant: str, day: str, distinct_id: str, **more: object) -> Row:
+    return {"tenant_id": tenant, "event": "click", "timestamp": f"{day}T10:00:00Z", "distinct_id": distinct_id, **more}
+
+
+def merge(tenant: str, one: str, other: str) -> Row:
+    return {"tenant_id": tenant, "anonymous_id": one, "user_id": other, "kind": "merge"}
+
+
+def chain(length: int) -> list[str]:
+    """Ids in no order: propagation that only ever lowers an id's own label needs as many rounds as there are ids."""
+    rng = random.Random(4)
+    return [f"{rng.getrandbits(64):016x}" for _ in range(length)]
+
+
+IDS = chain(300)
+BEFORE = [
+    File("identity_mappings", "chain.ndjson", [merge("chain", *pair) for pair in pairwise(IDS[:251])]),
+    File(
+        "events",
+        "before.ndjson",
+        [
+            event("chain", "2026-01-05", IDS[0]),
+            event("weekly", "2026-01-05", "ana"),
+            event("weekly", "2026-01-05", "ben"),
+            event("daily", "2026-01-05", "ana"),
+            event("parts", "2026-01-05", "ana", session_id="x"),
+            event("parts", "2026-01-07", "ana", session_id="x"),
+        ],
+    ),
+    File(
+        "retention_definitions",
+        "daily.ndjson",
+        [{"tenant_id": "daily", "retention_id": "daily", "kind": "first_time", "period": "week"}],
+    ),
+]
+AFTER = [
+    File("identity_mappings", "rest.ndjson", [merge("chain", *pair) for pair in pairwise(IDS[250:])]),
+    # the definition of one tenant becomes weekly, that of the other daily again
+    File(
+        "retention_definitions",
+        "weekly.ndjson",
+        [{"tenant_id": "weekly", "retention_id": "daily", "kind": "first_time", "period": "week"}],
+    ),
+    File(
+        "retention_definitions",
+        "daily.ndjson",
+        [{"tenant_id": "daily", "retention_id": "daily", "kind": "first_time", "period": "day"}],
+    ),
+    File("events", "after.ndjson", [event("parts", "2026-01-07", "ana", session_id="x~2")]),
+]
+
+
+@pytest.fixture(scope="module")
+def told(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
+    """All cases built before and after; the rebuilt candidate lies beside the published tables."""
+    name = uuid.uuid4().hex[:12]
+    names = {"raw_database": f"raw_{name}", "database": f"analytics_{name}"}
+    warehouse = replace(server, settings=server.settings.model_copy(update=names))
+    builder = Builder(warehouse, tmp_path_factory.mktemp("cases"))
+    for files in (BEFORE, AFTER):
+        for file in files:
+            builder.load(file)
+        builder.build()
+    builder.build(full_refresh=True, publish=False)
+    yield builder
+    drop(warehouse)
+
+
+def rows(told: Builder, query: str) -> list[tuple[object, ...]]:
+    with told.warehouse.client(told.warehouse.settings.database) as client:
+        return [tuple(row) for row in client.query(query).result_rows]
+
+
+def test_none_of_them_differs_from_a_rebuild(told: Builder) -> None:
+    assert told.differences() == []
+
+
+def test_a_long_chain_of_merged_ids_is_one_person(told: Builder) -> None:
+    found = rows(told, "select uniqExact(user_id), count() from identities where tenant_id = 'chain'")
+    assert found == [(1, len(IDS))]
+
+
+def test_a_definition_that_becomes_weekly_leaves_the_table_of_days(told: Builder) -> None:
+    assert rows(told, "select users_count from retention_cohorts where tenant_id = 'weekly'") == []
+
+
+def test_a_definition_that_becomes_daily_enters_the_table_of_days(told: Builder) -> None:
+    assert rows(told, "select users_count from retention_cohorts where tenant_id = 'daily'") == [(1,)]
+
+
+def test_a_sent_session_id_that_looks_like_a_part_is_no_part(told: Builder) -> None:
+    found = rows(told, "select session_id from sessions where tenant_id = 'parts' order by session_id")
+    assert found == [("x",), ("x~2",), ("x~2~1",)]
