@@ -52,14 +52,15 @@ class Part:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """The files that the paths name, folders searched through and sorted; names that begin with . or _ are left out.
+    """The files that the paths name. Folders are searched through and sorted; names there that begin with . or _ and
+    files of no kind that Footfall reads are left out.
 
     Raises UsageError for a path that does not exist.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (file for file in sorted(path.rglob("*")) if file.is_file())
+            inside = (file for file in sorted(path.rglob("*")) if _kind(file) and file.is_file())
             found += [
                 file for file in inside if not any(name.startswith((".", "_")) for name in file.relative_to(path).parts)
             ]
@@ -72,14 +73,27 @@ def find(paths: Sequence[Path]) -> list[Path]:
 
 def kind_of(path: Path) -> str:
     """How a file is to be read: lines, json, csv or parquet. Raises FileProblem for any other ending."""
-    name = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
-    kind = KINDS.get(name.suffix.lower())
+    kind = _kind(path)
     if kind is None:
         raise FileProblem(
             f"the ending {repr(path.suffix) if path.suffix else '(none)'} is not one Footfall reads",
             f"It reads {', '.join(KINDS)}, plain or with {' or '.join(COMPRESSIONS)} behind.",
         )
     return kind
+
+
+def _kind(path: Path) -> str | None:
+    name = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    return KINDS.get(name.suffix.lower())
+
+
+def state_of(path: Path) -> tuple[int, int, int]:
+    """What differs once a file has been written to or replaced: its number, size and time. Raises FileProblem."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise FileProblem(f"the file cannot be read ({error.strerror or error})") from None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def chunks(path: Path) -> Iterator[bytes]:
@@ -161,7 +175,7 @@ def parts(path: Path, content: Content, count: int) -> list[Part]:
 
 
 def chunks_of(path: Path, part: Part) -> Iterator[bytes]:
-    """The decompressed bytes of a part of a file; a file that has grown meanwhile is read as it was."""
+    """The decompressed bytes of a part of a file."""
     if path.suffix.lower() in COMPRESSIONS:
         yield from chunks(path)
         return

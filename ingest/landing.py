@@ -3,14 +3,15 @@
 The folder is the truth: a file that changed supersedes its earlier load, and so does one that vanished.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
-from ingest import files, ledger
+from ingest import files, ledger, raw_tables
 from ingest.loading import Loader, LoadResult
 from ingest.spellings import Table, table_named
 from warehouse.connection import Warehouse
+from warehouse.errors import FootfallError
 
 
 def folder(warehouse: Warehouse, table: str, day: date) -> Path:
@@ -21,7 +22,8 @@ def folder(warehouse: Warehouse, table: str, day: date) -> Path:
 def load_day(warehouse: Warehouse, table: str, day: date) -> list[LoadResult]:
     """Make the loads of a landing day what its folder holds; the caller holds the writer lock.
 
-    A file that failed leaves its earlier load standing: bad input never costs good data.
+    A file that failed leaves its earlier load standing: bad input never costs good data. Raises FootfallError if the
+    day has loads and there is no landing folder at all.
     """
     return list(_load_day(warehouse, table, day))
 
@@ -29,53 +31,48 @@ def load_day(warehouse: Warehouse, table: str, day: date) -> list[LoadResult]:
 def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResult]:
     target = table_named(table)
     place, partition = folder(warehouse, target.name, day), day.isoformat()
-    found = files.find([place]) if place.exists() else []
     loader = Loader(warehouse, target)
+    raw_tables.create(warehouse)
+    _require_landing(place.parent, _standing(warehouse, target, partition))
+    found = files.find([place]) if place.exists() else []
     skipped = []
     for result in loader.load_all(found, replace=True, partition=partition):
         if result.status == "skipped":
             skipped.append(result)
         else:
             yield result
-    yield from _let_go(warehouse, target, found, partition)
-    yield from _still_loaded(warehouse, target, loader, skipped, partition)
-
-
-def _still_loaded(
-    warehouse: Warehouse, table: Table, loader: Loader, skipped: list[LoadResult], partition: str
-) -> Iterator[LoadResult]:
-    """The skipped files; those whose content came from a file that has changed or vanished since are loaded now."""
-    with warehouse.client() as client:
-        standing = {load.load_id for load in ledger.standing(client, warehouse.settings.raw_database, table.name)}
-    yield from (result for result in skipped if result.load_id in standing)
-    orphaned = [result.path for result in skipped if result.load_id not in standing]
+    # A file that was renamed: the load under its old name goes on to stand for it.
+    kept = {result.load_id for result in skipped}
+    standing = _standing(warehouse, target, partition)
+    paths = {str(path.absolute()) for path in found}
+    yield from _let_go(warehouse, [load for load in standing if load.path not in paths and load.load_id not in kept])
+    # Files whose content came from a file that has changed since are loaded now.
+    there = {load.load_id for load in standing}
+    yield from (result for result in skipped if result.load_id in there)
+    orphaned = [result.path for result in skipped if result.load_id not in there]
     yield from loader.load_all(orphaned, replace=True, partition=partition)
 
 
-def _let_go(warehouse: Warehouse, table: Table, found: list[Path], partition: str) -> Iterator[LoadResult]:
-    """Supersede the loads of files that are no longer there."""
-    there = {str(path.absolute()) for path in found}
+def _standing(warehouse: Warehouse, table: Table, partition: str) -> list[ledger.Load]:
     with warehouse.client() as client:
-        raw = warehouse.settings.raw_database
-        for load in ledger.standing(client, raw, table.name):
-            if load.partition != partition or load.path in there:
-                continue
-            gone = ledger.Load(
-                load_id=ledger.new_load_id(),
-                load_seq=0,
-                table=table.name,
-                path=load.path,
-                content_hash="",
-                partition="",
-                rows_accepted=0,
-                rows_rejected=0,
-                rows_duplicate=0,
-                status="",
-                superseded_seq=0,
-                committed_at=datetime.now(UTC),
-                version=0,
-            )
-            committed = ledger.commit(client, raw, gone, [load])
+        return ledger.of_day(client, warehouse.settings.raw_database, table.name, partition)
+
+
+def _require_landing(landing: Path, standing: Sequence[ledger.Load]) -> None:
+    """A disk that is not there must not look like files that were taken away."""
+    if standing and not (landing.is_dir() and any(landing.iterdir())):
+        raise FootfallError(
+            f"{landing} is empty or not there, so nothing was loaded or withdrawn.",
+            "Mount it, or make the folder of the day if its files are meant to be gone.",
+        )
+
+
+def _let_go(warehouse: Warehouse, gone: Sequence[ledger.Load]) -> Iterator[LoadResult]:
+    """Supersede the loads of files that are no longer there."""
+    with warehouse.client() as client:
+        for load in gone:
+            nothing = ledger.new_load(ledger.new_load_id(), load.table, load.path)
+            committed = ledger.commit(client, warehouse.settings.raw_database, nothing, [load])
             yield LoadResult(
                 Path(load.path), "superseded", load_seq=committed.load_seq, reason="the file is gone from the folder"
             )

@@ -45,20 +45,27 @@ def new_load_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}-{os.urandom(8).hex()}"
 
 
-def standing(client: Client, raw: str, table: str) -> list[Load]:
-    """The committed loads of a table that nothing has superseded, in the order they were committed."""
-    rows = client.query(
-        """
-        SELECT
-            load_id, load_seq, `table`, path, content_hash, partition, rows_accepted, rows_rejected, rows_duplicate,
-            status, superseded_seq, committed_at, version
-        FROM {raw:Identifier}.loads FINAL
-        WHERE `table` = {table:String} AND status = 'committed'
-        ORDER BY load_seq
-        """,
-        parameters={"raw": raw, "table": table},
-    ).result_rows
-    return [Load(*row) for row in rows]
+_STANDING = """
+    SELECT
+        load_id, load_seq, `table`, path, content_hash, partition, rows_accepted, rows_rejected, rows_duplicate,
+        status, superseded_seq, committed_at, version
+    FROM {raw:Identifier}.loads FINAL
+    WHERE status = 'committed' AND `table` = {table:String}
+"""
+_ALIKE = f"{_STANDING} AND (content_hash = {{content_hash:String}} OR path = {{path:String}}) ORDER BY load_seq"
+_OF_DAY = f"{_STANDING} AND partition = {{partition:String}} ORDER BY load_seq"
+
+
+def alike(client: Client, raw: str, table: str, content_hash: str, path: str) -> list[Load]:
+    """The loads of a table that stand and have this content or this path, in the order they were committed."""
+    names = {"raw": raw, "table": table, "content_hash": content_hash, "path": path}
+    return [Load(*row) for row in client.query(_ALIKE, parameters=names).result_rows]
+
+
+def of_day(client: Client, raw: str, table: str, partition: str) -> list[Load]:
+    """The loads of a landing day that stand, in the order they were committed."""
+    names = {"raw": raw, "table": table, "partition": partition}
+    return [Load(*row) for row in client.query(_OF_DAY, parameters=names).result_rows]
 
 
 def commit(client: Client, raw: str, load: Load, superseded: Sequence[Load] = ()) -> Load:
@@ -80,25 +87,25 @@ def record_failure(client: Client, raw: str, load: Load) -> None:
 
 def _insert(client: Client, raw: str, loads: Sequence[Load]) -> None:
     rows: list[list[Any]] = [[getattr(load, name) for name in _COLUMNS] for load in loads]
-    client.insert("loads", rows, column_names=_COLUMNS, database=raw)
+    # under the load's name, so that what follows a broken connection can tell whether it still runs
+    name = f"{query_id(raw, loads[0].load_id)}-ledger"
+    client.insert("loads", rows, column_names=_COLUMNS, database=raw, settings={"query_id": name})
     # For those who read the ledger without FINAL; it is small. The commit stands whether this works or not.
     with suppress(ClickHouseError):
         client.command("OPTIMIZE TABLE {raw:Identifier}.loads FINAL", parameters={"raw": raw})
 
 
-def new_load(
-    load_id: str, table: str, path: str, content_hash: str, partition: str, rows_accepted: int, rows_rejected: int
-) -> Load:
+def new_load(load_id: str, table: str, path: str, partition: str = "") -> Load:
     """A load that is in no ledger yet."""
     return Load(
         load_id=load_id,
         load_seq=0,
         table=table,
         path=path,
-        content_hash=content_hash,
+        content_hash="",
         partition=partition,
-        rows_accepted=rows_accepted,
-        rows_rejected=rows_rejected,
+        rows_accepted=0,
+        rows_rejected=0,
         rows_duplicate=0,
         status="",
         superseded_seq=0,
@@ -113,7 +120,10 @@ def query_id(raw: str, load_id: str) -> str:
 
 
 def stop(client: Client, raw: str, load_id: str = "") -> None:
-    """End the INSERT of a load that broke off, or of any: the server may still be at work for a client that is gone."""
+    """End the INSERTs of a load that broke off, or of any: the server may still be at work for a client that is gone.
+
+    Its commit may be among them; once this returns, that has happened or never will.
+    """
     client.command(
         "KILL QUERY WHERE startsWith(query_id, {id:String}) AND user = currentUser() SYNC",
         parameters={"id": query_id(raw, load_id)},

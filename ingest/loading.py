@@ -8,9 +8,11 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 
@@ -23,7 +25,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from ingest import csv_rows, files, ledger, parquet_rows, raw_tables, sql_text
 from ingest.spellings import EVENTS, Table, table_named
 from warehouse.connection import Warehouse
-from warehouse.errors import FootfallError
+from warehouse.errors import UsageError
 
 # Of a file with more rejected rows than this share something else is wrong than a few rows.
 MAX_REJECTED_SHARE = 0.1
@@ -39,6 +41,10 @@ _SETTINGS = {
     "output_format_json_quote_64bit_integers": "0",
     "output_format_json_quote_decimals": "0",
     "wait_end_of_query": "1",
+    # a statement grows with the columns of a file
+    "max_query_size": str(64 << 20),
+    "max_ast_elements": "1000000",
+    "max_expanded_ast_elements": "10000000",
     # smaller blocks than usual: the rows are wide, and several streams have some in memory at a time
     "min_insert_block_size_rows": "262144",
     "min_insert_block_size_bytes": str(128 << 20),
@@ -49,7 +55,10 @@ Progress = Callable[[Path, int], None]
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What became of one file. `reason` says why it was skipped or failed, or why rows were rejected."""
+    """What became of one file. `reason` says why it was skipped or failed, or why rows were rejected.
+
+    `may_heal` says of a failed one that the warehouse was at fault, not the file.
+    """
 
     path: Path
     status: str
@@ -59,6 +68,7 @@ class LoadResult:
     load_id: str = ""
     load_seq: int = 0
     reason: str = ""
+    may_heal: bool = False
 
 
 class _Count:
@@ -80,14 +90,18 @@ class _Count:
 
 
 def max_rejected_share() -> float:
-    """The share of rejected rows above which a file is not committed: FOOTFALL_MAX_REJECTED_SHARE, else 10 %."""
-    given = os.environ.get("FOOTFALL_MAX_REJECTED_SHARE", "")
-    try:
-        return float(given) if given else MAX_REJECTED_SHARE
-    except ValueError:
-        raise FootfallError(
-            f"FOOTFALL_MAX_REJECTED_SHARE is {given!r}, which is no number.", "Give a share such as 0.1.", exit_code=2
-        ) from None
+    """The share of rejected rows above which a file is not committed: FOOTFALL_MAX_REJECTED_SHARE, else 10 %.
+
+    Raises UsageError if that is no number from 0 to 1.
+    """
+    given = os.environ.get("FOOTFALL_MAX_REJECTED_SHARE") or str(MAX_REJECTED_SHARE)
+    with suppress(ValueError):
+        share = float(given)
+        if 0 <= share <= 1:
+            return share
+    raise UsageError(
+        f"FOOTFALL_MAX_REJECTED_SHARE is {given!r}, which is no number from 0 to 1.", "Give a share such as 0.1."
+    )
 
 
 def load_paths(
@@ -103,12 +117,17 @@ def load_paths(
     """Load files and folders, one load per file, and say of each what became of it; a failure stops no other file.
 
     `tenant` is for rows that name none; `mapping` gives fields a column name of the file's own; with `replace` earlier
-    loads of the same path are superseded. Raises UsageError for a path that is not there or a field that does not
-    exist, before anything is loaded.
+    loads of the same path are superseded. Raises UsageError for a path that is not there, paths without any file or a
+    field that does not exist, before anything is loaded.
     """
     target = table_named(table)
     target.mapped(mapping or {})
     found = files.find([Path(path) for path in paths])
+    if not found:
+        raise UsageError(
+            f"There is no file to load in {', '.join(map(str, paths))}.",
+            f"Footfall reads {', '.join(files.KINDS)}, plain or with {' or '.join(files.COMPRESSIONS)} behind.",
+        )
     loader = Loader(warehouse, target, tenant, dict(mapping or {}), on_progress)
     return loader.load_all(found, replace=replace)
 
@@ -130,6 +149,7 @@ class Loader:
         self._mapping = dict(mapping or {})
         self._on_progress = on_progress
         self._raw = warehouse.settings.raw_database
+        self._limit = 0.0 if table.any_rejection_fails else max_rejected_share()
         self._is_clean = False
 
     def load_all(self, paths: Sequence[Path], *, replace: bool = False, partition: str = "") -> Iterator[LoadResult]:
@@ -141,80 +161,88 @@ class Loader:
 
     def load(self, client: Client, path: Path, *, replace: bool, partition: str = "") -> LoadResult:
         """Load one file. What goes wrong with it is in the result, not raised."""
-        load_id, content_hash = ledger.new_load_id(), ""
+        load = ledger.new_load(ledger.new_load_id(), self._table.name, str(path.absolute()), partition)
+        has_begun = False
         try:
             self._remove_remains(client)
             kind = files.kind_of(path)
+            before = files.state_of(path)
             content = files.first_pass(path, kind)
-            content_hash = self._content_hash(content.content_hash, partition)
-            name = str(path.absolute())
-            standing = ledger.standing(client, self._raw, self._table.name)
-            same = [load for load in standing if load.content_hash == content_hash]
+            load = replaced(load, content_hash=self._content_hash(content.content_hash, partition))
+            alike = ledger.alike(client, self._raw, self._table.name, load.content_hash, load.path)
+            same = [other for other in alike if other.content_hash == load.content_hash]
             # a load without a hash says only that a file vanished: nothing to supersede
-            of_path = [load for load in standing if load.path == name and load.content_hash]
-            is_changed = any(load.content_hash != content_hash for load in of_path)
+            of_path = [other for other in alike if other.path == load.path and other.content_hash]
+            is_changed = any(other.content_hash != load.content_hash for other in of_path)
             # the path's loads go all together, one with the same content too: it is loaded anew
             superseded = of_path if replace and is_changed else []
             if same and not superseded:
                 return LoadResult(path, "skipped", load_id=same[0].load_id, reason="already loaded, the same content")
             if not content.size:
                 raise files.FileProblem("the file is empty, not one byte", "Export it again.")
-            self._insert(path, kind, content, load_id)
-            return self._finish(client, path, load_id, content_hash, partition, superseded)
+            has_begun = True
+            self._insert(path, kind, content, load.load_id)
+            if files.state_of(path) != before:
+                raise files.FileProblem("the file changed while it was being loaded", "Load it again.")
+            load, reasons = self._counted(client, load, superseded)
         except files.FileProblem as problem:
-            reason = _sentence(problem)
+            return self._failed(client, path, load, _sentence(problem), has_begun=has_begun)
         except (ClickHouseError, httpx.HTTPError, OSError) as error:
-            reason = self._plainly(error)
-        self._clear(client, path, load_id, content_hash, partition)
-        return LoadResult(path, "failed", load_id=load_id, reason=reason)
+            return self._failed(client, path, load, self._plainly(error), has_begun=has_begun, may_heal=True)
+        if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
+            return self._refused(client, path, load, reasons)
+        return self._committed(client, path, load, superseded, reasons)
+
+    def _failed(
+        self, client: Client, path: Path, load: ledger.Load, reason: str, *, has_begun: bool, may_heal: bool = False
+    ) -> LoadResult:
+        """Leave nothing of a load that broke off but its row in the ledger. If even that fails (a full disk, no
+        warehouse), nobody reads what is left, and the next load removes it.
+        """
+        try:
+            if has_begun:
+                ledger.stop(client, self._raw, load.load_id)
+                ledger.remove(client, self._raw, [self._table.name, "rejected_rows"], [load.load_id])
+            ledger.record_failure(client, self._raw, load)
+        except (ClickHouseError, OSError):
+            self._is_clean = False
+        return LoadResult(path, "failed", load_id=load.load_id, reason=reason, may_heal=may_heal)
+
+    def _refused(self, client: Client, path: Path, load: ledger.Load, reasons: str) -> LoadResult:
+        """Too many rows were rejected: they stay, to be looked at, and the accepted ones go."""
+        try:
+            ledger.remove(client, self._raw, [self._table.name], [load.load_id])
+            ledger.record_failure(client, self._raw, load)
+        except (ClickHouseError, OSError):
+            self._is_clean = False
+        rows = load.rows_accepted + load.rows_rejected
+        share = f"{load.rows_rejected:,} of {rows:,} rows were rejected, and the limit is {self._limit:.0%}"
+        return LoadResult(path, "failed", 0, load.rows_rejected, 0, load.load_id, reason=f"{share}: {reasons}")
+
+    def _committed(
+        self, client: Client, path: Path, load: ledger.Load, superseded: Sequence[ledger.Load], reasons: str
+    ) -> LoadResult:
+        """From here on nothing of the load is removed again, because the commit may have reached the ledger even if
+        its answer did not reach us. The next load asks the ledger.
+        """
+        try:
+            load = ledger.commit(client, self._raw, load, superseded)
+        except (ClickHouseError, OSError):
+            self._is_clean = False
+            reason = "the warehouse went away at the commit; it is not known whether it was committed, load it again"
+            return LoadResult(path, "failed", load_id=load.load_id, reason=reason, may_heal=True)
+        reason = reasons if load.rows_accepted + load.rows_rejected else "the file holds no rows"
+        status = "superseded" if superseded else "loaded"
+        return LoadResult(
+            path, status, load.rows_accepted, load.rows_rejected, load.rows_duplicate, load.load_id, load.load_seq,
+            reason,
+        )  # fmt: skip
 
     def _remove_remains(self, client: Client) -> None:
         """Before the first file, and again after one whose rows could not be removed."""
         if not self._is_clean:
             ledger.remove_remains(client, self._raw, self._table.name)
             self._is_clean = True
-
-    def _clear(self, client: Client, path: Path, load_id: str, content_hash: str, partition: str) -> None:
-        """Leave nothing of a load that broke off but its row in the ledger. If even that fails (a full disk, no
-        warehouse), nobody reads what is left, and the next load removes it.
-        """
-        try:
-            ledger.stop(client, self._raw, load_id)
-            ledger.remove(client, self._raw, [self._table.name, "rejected_rows"], [load_id])
-            failed = self._row(path, load_id, content_hash, partition)
-            ledger.record_failure(client, self._raw, failed)
-        except (ClickHouseError, OSError):
-            self._is_clean = False
-
-    def _finish(
-        self,
-        client: Client,
-        path: Path,
-        load_id: str,
-        content_hash: str,
-        partition: str,
-        superseded: Sequence[ledger.Load],
-    ) -> LoadResult:
-        accepted, rejected, reasons = self._counts(client, load_id)
-        load = self._row(path, load_id, content_hash, partition, accepted, rejected)
-        limit = 0.0 if self._table.any_rejection_fails else max_rejected_share()
-        if rejected > limit * (accepted + rejected):
-            ledger.remove(client, self._raw, [self._table.name], [load_id])
-            ledger.record_failure(client, self._raw, load)
-            share = f"{rejected:,} of {accepted + rejected:,} rows were rejected, and the limit is {limit:.0%}"
-            return LoadResult(path, "failed", 0, rejected, 0, load_id, reason=f"{share}: {reasons}")
-        duplicate = self._duplicates(client, load_id, superseded) if self._table.name == EVENTS and accepted else 0
-        committed = ledger.commit(client, self._raw, replaced(load, rows_duplicate=duplicate), superseded)
-        reason = reasons if accepted + rejected else "the file holds no rows"
-        status = "superseded" if superseded else "loaded"
-        return LoadResult(path, status, accepted, rejected, duplicate, load_id, committed.load_seq, reason)
-
-    def _row(
-        self, path: Path, load_id: str, content_hash: str, partition: str, accepted: int = 0, rejected: int = 0
-    ) -> ledger.Load:
-        return ledger.new_load(
-            load_id, self._table.name, str(path.absolute()), content_hash, partition, accepted, rejected
-        )
 
     def _content_hash(self, of_file: str, partition: str) -> str:
         # The same bytes read with other options are other rows; so are the files of another landing day.
@@ -257,13 +285,13 @@ class Loader:
                 pool.submit(
                     self._post,
                     {
-                        "query": statement.sql,
                         "query_id": f"{ledger.query_id(self._raw, load_id)}-{number}",
                         **_SETTINGS,
                         **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
                         "param_lines_before": str(lines_before),
                     },
-                    count.counted(body if number else files.without_mark(body)),
+                    # the statement goes before the data: an address has no room for that of many columns
+                    chain([statement.sql.encode(), b"\n"], count.counted(body if number else files.without_mark(body))),
                 )
                 for number, (body, lines_before) in enumerate(streams)
             ]
@@ -272,15 +300,20 @@ class Loader:
 
     def _post(self, query: dict[str, str], body: Iterator[bytes]) -> None:
         warehouse = self._warehouse
-        with httpx.Client(timeout=None, trust_env=False) as http:
-            answer = http.post(
-                f"{'https' if warehouse.secure else 'http'}://{warehouse.host}:{warehouse.port}/",
-                params=query,
-                auth=(warehouse.user, warehouse.password.get_secret_value()),
-                content=body,
-            )
+        try:
+            with httpx.Client(timeout=None, trust_env=False) as http:
+                answer = http.post(
+                    f"{'https' if warehouse.secure else 'http'}://{warehouse.host}:{warehouse.port}/",
+                    params=query,
+                    auth=(warehouse.user, warehouse.password.get_secret_value()),
+                    content=body,
+                )
+        except httpx.InvalidURL:
+            raise files.FileProblem(
+                "it has too many columns, or their names are too long", "Leave some out, or give them shorter names."
+            ) from None
         if answer.status_code != httpx.codes.OK:
-            raise _refused(answer.text)
+            raise _problem(answer.text)
 
     def _check_header(self, names: Sequence[str]) -> None:
         """A header none of whose names we know is no header, or needs a mapping, which must name what is there."""
@@ -298,8 +331,9 @@ class Loader:
                 "Put a header on top, or say which column is which: --map field=column.",
             )
 
-    def _counts(self, client: Client, load_id: str) -> tuple[int, int, str]:
-        names = {"raw": self._raw, "table": self._table.name, "load_id": load_id}
+    def _counted(self, client: Client, load: ledger.Load, superseded: Sequence[ledger.Load]) -> tuple[ledger.Load, str]:
+        """The load with the numbers of its rows, and why some of them were rejected."""
+        names = {"raw": self._raw, "table": self._table.name, "load_id": load.load_id}
         accepted = client.query(
             "SELECT count() FROM {raw:Identifier}.{table:Identifier} WHERE load_id = {load_id:String}",
             parameters=names,
@@ -310,7 +344,9 @@ class Loader:
             parameters=names,
         ).result_rows
         told = "; ".join(f"{reason}: {n:,} (first in line {line})" for reason, n, line in reasons[:3])
-        return int(accepted), sum(int(n) for _, n, _ in reasons), told
+        rejected = sum(int(n) for _, n, _ in reasons)
+        duplicate = self._duplicates(client, load.load_id, superseded) if self._table.name == EVENTS and accepted else 0
+        return replaced(load, rows_accepted=int(accepted), rows_rejected=rejected, rows_duplicate=duplicate), told
 
     def _duplicates(self, client: Client, load_id: str, superseded: Sequence[ledger.Load]) -> int:
         """Accepted rows whose event stands already, earlier in this file or in a load that stands.
@@ -323,12 +359,10 @@ class Loader:
             "GROUP BY event_date ORDER BY event_date",
             parameters=names,
         ).result_rows
-        standing = ledger.standing(client, self._raw, EVENTS)
-        gone = {load.load_id for load in superseded}
-        others = [load.load_id for load in standing if load.load_id not in gone]
+        gone = [load.load_seq for load in superseded]
         total = 0
         for first, last in _spans(days):
-            of_span = names | {"first": first, "last": last, "standing": others}
+            of_span = names | {"first": first, "last": last, "gone": gone}
             total += client.query(_DUPLICATES, parameters=of_span).result_rows[0][0]
         return total
 
@@ -356,7 +390,11 @@ _DUPLICATES = """
             FROM {raw:Identifier}.events
             WHERE
                 event_date BETWEEN {first:Date} AND {last:Date}
-                AND load_id IN {standing:Array(String)}
+                AND load_id IN (
+                    SELECT load_id
+                    FROM {raw:Identifier}.loads FINAL
+                    WHERE status = 'committed' AND `table` = 'events' AND load_seq NOT IN {gone:Array(UInt64)}
+                )
                 AND (tenant_id, event_date, event_id) IN mine
         )
 """
@@ -385,7 +423,7 @@ def _parameter(value: object) -> str:
     return str(format_bind_value(value))
 
 
-def _refused(text: str) -> Exception:
+def _problem(text: str) -> Exception:
     """The server's answer as a problem of the file where it is one, else as an error of the database."""
     message = re.sub(r"\s*\(version [^)]*\)\s*$", "", text.strip().splitlines()[0] if text.strip() else "no answer")
     message = re.sub(r"^Code: \d+\. DB::(Parsing)?Exception: ", "", message)

@@ -66,7 +66,7 @@ def insert_columns(
 def _member(position: int, type_: str) -> str:
     """A column as a member of a JSON object, '' where the row has no value."""
     column = f"c{position}"
-    member = f"concat(toJSONString({{names:Array(String)}}[{position + 1}]), ':', toJSONString({column}))"
+    member = f"concat(toJSONString(names[{position + 1}]), ':', toJSONString({column}))"
     if type_ == "String":
         return f"if({column} = '', '', {member})"
     if type_.startswith("Nullable("):

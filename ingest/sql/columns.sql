@@ -1,6 +1,7 @@
 -- CSV and Parquet come as Arrow columns and become the JSON line that would say the same. A row without any value
 -- is a blank line.
 (
+    WITH {names:Array(String)} AS names
     SELECT line, problem, text
     FROM
     (

@@ -85,6 +85,8 @@ WITH
                     'timestamp more than 24 hours after received_at',
                 isNull(arrived_at) AND happened_at > addHours({now:DateTime64(6, 'UTC')}, 24),
                     'timestamp more than 24 hours after now',
+                -- the last day that a Date can hold
+                happened_at >= toDateTime64('2149-06-07 00:00:00', 6, 'UTC'), 'timestamp after 2149-06-06',
                 own_properties != '' AND NOT (startsWith(own_properties, '{') AND isValidJSON(own_properties)),
                     'properties is not a JSON object',
                 ''

@@ -64,6 +64,7 @@ def test_a_file_that_cannot_be_read(desk: Desk) -> None:
         ("semicolons.csv", "tenant_id;event;timestamp\nt;click;1\n", ("no column", "header")),
         ("twice.csv", "event,tenant_id,event\na,t,b\n", ("'event'", "more than once")),
         ("latin1-header.csv", "tenant_id,événement\nt,a\n".encode("latin-1"), ("UTF-8",)),
+        ("wide.csv", f"tenant_id,{','.join(f'{number:050}' for number in range(3000))}\nt\n", ("too many columns",)),
         ("array.json", json.dumps([event(event_id="a"), event(event_id="b")])[:-20], ("JSON",)),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",

@@ -101,6 +101,31 @@ def test_why_rows_are_rejected(desk: Desk) -> None:
     assert desk.rejected() == expected
 
 
+def test_an_event_of_a_day_that_a_date_cannot_hold_is_rejected(desk: Desk) -> None:
+    outside = {
+        "2149-06-07": "timestamp after 2149-06-06",
+        "2200-01-01": "timestamp after 2149-06-06",
+        5662310400: "timestamp after 2149-06-06",
+        "2299-12-31T23:59:59Z": "timestamp after 2149-06-06",
+        "9999-12-31": "timestamp after 2149-06-06",
+        "1969-12-31": "timestamp before 2000-01-01",
+        "1899-12-31": "timestamp before 2000-01-01",
+        "0001-01-01": "timestamp before 2000-01-01",
+        -1: "timestamp before 2000-01-01",
+    }
+    rows = [event(timestamp=at, received_at=at) for at in outside]
+    last = event(timestamp="2149-06-06 23:59:59", received_at="2149-06-06 23:59:59")
+    both = event(event_id="e2", received_at="2200-01-01")
+    result = desk.load_rows(*rows, last, both)
+    assert [reason for _, reason, _ in desk.rejected()] == list(outside.values())
+    assert result.rows_accepted == 2
+    dates = desk.rows(columns="toString(event_date) AS day, toString(toDate32(received_at)) AS received")
+    assert [(row["day"], row["received"]) for row in dates] == [
+        ("2149-06-06", "2149-06-06"),
+        ("2026-03-01", "2200-01-01"),
+    ]
+
+
 def test_too_many_rejected_rows_fail_the_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FOOTFALL_MAX_REJECTED_SHARE")
     result = desk.load_rows(*[event(event_id=str(number)) for number in range(8)], "junk")

@@ -84,6 +84,18 @@ def test_parquet_cut_in_the_middle_of_its_pages(desk: Desk) -> None:
     assert desk.rows() == [] and desk.remains() == 0
 
 
+def test_a_thousand_columns(desk: Desk) -> None:
+    columns = base(1) | {f"column_{number}": pa.array([str(number)]) for number in range(1000)}
+    cells = (str(column[0]) for column in columns.values())
+    for path in (
+        desk.put("a.parquet", parquet(**columns)),
+        desk.put("b.csv", f"{','.join(columns)}\n{','.join(cells)}\n"),
+    ):
+        assert desk.load(path).rows_accepted == 1
+    expected = {f"column_{number}": str(number) for number in range(1000)}
+    assert [json.loads(row["properties"]) for row in desk.rows()] == [expected] * 2
+
+
 @pytest.mark.parametrize("block", [1 << 20, 96])
 def test_the_lines_of_a_csv_file(desk: Desk, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     monkeypatch.setattr(csv_rows, "_BLOCK", block)

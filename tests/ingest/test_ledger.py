@@ -1,15 +1,19 @@
 """The ledger: a load exists once and as a whole, and the landing folder is the truth of its day."""
 
+import shutil
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
 
-from ingest import ledger
+from ingest import ledger, raw_tables
 from ingest.landing import load_day
 from ingest.loading import LoadResult, load_paths
-from tests.ingest.conftest import Desk, event
-from warehouse.errors import UsageError
+from tests.ingest.conftest import Desk, event, ndjson
+from warehouse.errors import FootfallError, UsageError
 
 DAY = date(2026, 3, 1)
 
@@ -108,12 +112,16 @@ def test_identity_mappings(desk: Desk) -> None:
     assert second["first_seen_at"] is None
 
 
-def test_the_landing_folder_is_the_truth_of_its_day(desk: Desk) -> None:
+@pytest.fixture
+def folder(desk: Desk) -> Iterator[Path]:
+    """The landing folder of DAY; the warehouse's home is that of all tests."""
     folder = desk.warehouse.settings.home / "landing" / "events" / DAY.isoformat()
     folder.mkdir(parents=True)
-    for path in folder.iterdir():
-        path.unlink()
+    yield folder
+    shutil.rmtree(desk.warehouse.settings.home / "landing")
 
+
+def test_the_landing_folder_is_the_truth_of_its_day(desk: Desk, folder: Path) -> None:
     def put(name: str, event_id: str) -> None:
         (folder / name).write_bytes(desk.put("row", [event(event_id=event_id)]).read_bytes())
 
@@ -134,5 +142,125 @@ def test_the_landing_folder_is_the_truth_of_its_day(desk: Desk) -> None:
     (folder / "a.ndjson").write_bytes(b"\x00\x01")
     assert sorted(result.status for result in load()) == ["failed", "skipped"]
     assert ids(desk) == ["a2", "b1"], "bad input never costs good data"
-    for path in folder.iterdir():
-        path.unlink()
+
+
+def test_a_renamed_file_keeps_its_load(desk: Desk, folder: Path) -> None:
+    old, new = folder / "a.ndjson", folder / "b.ndjson"
+    old.write_bytes(ndjson([event(event_id="1")]))
+    (first,) = load_day(desk.warehouse, "events", DAY)
+    old.rename(new)
+    for _ in range(2):
+        (result,) = load_day(desk.warehouse, "events", DAY)
+        assert (result.status, result.load_id) == ("skipped", first.load_id)
+    assert len(desk.query("SELECT load_id FROM loads")) == 1
+    new.write_bytes(ndjson([event(event_id="2")]))
+    assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["loaded", "superseded"]
+    assert ids(desk) == ["2"]
+
+
+def test_a_landing_folder_that_is_away_withdraws_nothing(desk: Desk, folder: Path) -> None:
+    landing = folder.parent
+    (folder / "a.ndjson").write_bytes(ndjson([event()]))
+    load_day(desk.warehouse, "events", DAY)
+    landing.rename(landing.with_name("away"))
+    with pytest.raises(FootfallError, match="not there"):
+        load_day(desk.warehouse, "events", DAY)
+    landing.mkdir()
+    with pytest.raises(FootfallError, match="is empty"):
+        load_day(desk.warehouse, "events", DAY)
+    assert ids(desk) == ["e1"]
+    assert load_day(desk.warehouse, "identity_mappings", DAY) == [], "a folder that nobody has made yet is no matter"
+    folder.mkdir()
+    assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["superseded"]
+    assert ids(desk) == []
+
+
+def test_files_of_other_kinds_in_a_folder_are_left_alone(desk: Desk, folder: Path) -> None:
+    for place in (folder, desk.folder / "exports"):
+        place.mkdir(exist_ok=True)
+        for name in ("README.txt", "a.ndjson.md5", "manifest", "a.xyz.gz"):
+            (place / name).write_text("not a row")
+        (place / "a.ndjson").write_bytes(ndjson([event()]))
+    (result,) = load_paths(desk.warehouse, "events", [desk.folder / "exports"])
+    assert result.status == "loaded"
+    assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["loaded"]
+
+
+def test_a_folder_without_files_is_no_request(desk: Desk) -> None:
+    (desk.folder / "empty").mkdir()
+    desk.put("empty/notes.txt", "nothing")
+    with pytest.raises(UsageError, match=r"no file to load in .*empty.*\.ndjson"):
+        load_paths(desk.warehouse, "events", [desk.folder / "empty"])
+
+
+def test_a_long_ledger_stops_nothing(desk: Desk) -> None:
+    desk.load_rows(event())
+    with desk.warehouse.client(desk.warehouse.settings.raw_database) as client:
+        client.command(
+            "INSERT INTO loads (load_id, load_seq, `table`, path, content_hash, status, version) "
+            "SELECT concat('000000000000-', hex(sipHash64(number))), number + 10, 'events', '/all.ndjson', "
+            "toString(number), 'committed', number + 10 FROM numbers(5000)"
+        )
+    result = desk.load(desk.put("b.ndjson", [event(note="again"), event(event_id="2")]))
+    assert (result.status, result.rows_accepted, result.rows_duplicate) == ("loaded", 2, 1)
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_a_commit_whose_answer_is_lost_is_never_undone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, is_committed: bool
+) -> None:
+    commit = ledger.commit
+    path, other = desk.put("a.ndjson", [event(event_id="a")]), desk.put("b.ndjson", [event(event_id="b")])
+
+    def lose_answer(client: Client, raw: str, load: ledger.Load, superseded: Sequence[ledger.Load]) -> ledger.Load:
+        monkeypatch.undo()
+        monkeypatch.setenv("FOOTFALL_MAX_REJECTED_SHARE", "1")
+        if is_committed:
+            commit(client, raw, load, superseded)
+        raise OperationalError("connection reset")
+
+    monkeypatch.setattr(ledger, "commit", lose_answer)
+    lost, fine = load_paths(desk.warehouse, "events", [path, other])
+    assert (lost.status, lost.may_heal, fine.status) == ("failed", True, "loaded")
+    assert "not known whether it was committed" in lost.reason
+    assert ids(desk) == (["a", "b"] if is_committed else ["b"])
+    assert desk.load(path).status == ("skipped" if is_committed else "loaded")
+    assert ids(desk) == ["a", "b"]
+    assert desk.remains() == 0
+
+
+def test_a_file_that_never_got_to_the_warehouse_deletes_nothing_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.load_rows(event())
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("there is nothing to remove")
+
+    monkeypatch.setattr(ledger, "remove", refuse)
+    assert desk.load(desk.put("empty.ndjson", b"")).status == "failed"
+
+
+@pytest.mark.parametrize("share", ["a tenth", "nan", "-0.1", "1.5", "inf"])
+def test_a_share_that_is_none_is_refused_before_anything_is_loaded(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, share: str
+) -> None:
+    monkeypatch.setenv("FOOTFALL_MAX_REJECTED_SHARE", share)
+    raw_tables.create(desk.warehouse)
+    with pytest.raises(UsageError, match="FOOTFALL_MAX_REJECTED_SHARE"):
+        load_paths(desk.warehouse, "events", [desk.put("a.ndjson", [event()])])
+    with pytest.raises(UsageError, match="FOOTFALL_MAX_REJECTED_SHARE"):
+        load_day(desk.warehouse, "events", DAY)
+
+
+def test_a_file_that_changes_while_it_is_loaded_is_loaded_later(desk: Desk) -> None:
+    path = desk.put("a.ndjson", [event(event_id="old")])
+
+    def change(_path: Path, _done: int) -> None:
+        path.write_bytes(ndjson([event(event_id="new")]))
+
+    result = desk.load(path, on_progress=change)
+    assert result.status == "failed" and "changed while it was being loaded" in result.reason
+    assert ids(desk) == [] and desk.remains() == 0
+    assert desk.load(path).status == "loaded"
+    assert ids(desk) == ["new"]
