@@ -33,6 +33,8 @@ def _landing_asset(table: str) -> dg.AssetsDefinition:
         partitions_def=LANDING_DAYS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         op_tags={"footfall/writes": "raw"},
+        # For a warehouse that goes away for a moment.
+        retry_policy=dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     )
     def landing(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         results = [
@@ -47,7 +49,7 @@ def _landing_asset(table: str) -> dg.AssetsDefinition:
             raise dg.Failure(
                 f"{len(failures)} of {len(results)} files could not be loaded; the others are committed.",
                 metadata={str(result.path): str(result.reason) for result in failures},
-                allow_retries=False,
+                allow_retries=any(result.may_heal for result in failures),
             )
         return dg.MaterializeResult(
             metadata={

@@ -19,6 +19,9 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+# for jobs that say how often
+run_retries:
+  enabled: true
 """
 
 
