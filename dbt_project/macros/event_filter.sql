@@ -2,9 +2,10 @@
     Filters of funnel steps and retention definitions are data: JSON objects in a column, such as
     {"plan": "pro", "amount": {">": 10, "<=": 99.5}, "source": {"in": ["a", "b"]}}. All conditions must hold.
 
-    Two steps, so that the text is read once per definition and not once per event:
-        filter_conditions(column)           the conditions of a definition's filter, as an array
-        event_matches(conditions, events)   whether an event meets them
+    Three steps, so that a filter is read once per definition, and an event's properties once per event:
+        filter_conditions(filter)           the conditions of a definition's filter, as an array
+        event_values(names, events)         what an event says of the properties that conditions name, as a map
+        event_matches(conditions, values)   whether it meets them
 
     Operators: = != > >= < <= in contains exists; a bare value means =.
     - A property is looked for in the event's properties, then there under its `$` name, then among the event's own
@@ -34,8 +35,14 @@
 {%- endmacro %}
 
 
-{# `conditions` as filter_conditions gives them; `events` is the alias of a relation with the columns of int_events. #}
-{% macro event_matches(conditions, events) -%}
+{# The properties that any condition in a relation's column `conditions` names: a constant to the query around it. #}
+{% macro named_properties(definitions) -%}
+    (select groupUniqArrayArray(conditions.property) from {{ definitions }})
+{%- endmacro %}
+
+
+{# `conditions` as filter_conditions gives them, `values` as event_values does. #}
+{% macro event_matches(conditions, values) -%}
     arrayAll(
         (condition, value) -> multiIf(
             condition.operator = '=', {{ json_equal('value', 'condition.operand') }},
@@ -59,33 +66,57 @@
             false
         ),
         {{ conditions }},
-        arrayMap(condition -> {{ event_value('condition.property', events) }}, {{ conditions }})
+        arrayMap(condition -> {{ values }}[condition.property], {{ conditions }})
     )
 {%- endmacro %}
 
 
-{# The value of a property of an event as JSON text, '' if absent. #}
-{% macro event_value(property, events) -%}
-    arrayFirst(
-        found -> found not in ('', 'null', '""'),
-        [
-            JSONExtractRaw({{ events }}.properties, {{ property }}),
-            JSONExtractRaw({{ events }}.properties, concat('$', {{ property }})),
-            multiIf(
-                {%- set name = "trim(leading '$' from " ~ property ~ ")" %}
-                {%- for column in [
-                    'event', 'event_type', 'distinct_id', 'session_id', 'device_id', 'current_url', 'host', 'pathname',
-                    'referrer', 'referring_domain', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term',
-                    'utm_content', 'browser', 'os', 'device_type', 'user_agent', 'timezone', 'country', 'city',
-                    'ip_address', 'currency', 'elements_chain'
-                ] %}
-                {{ name }} = '{{ column }}', toJSONString(toString({{ events }}.{{ column }})),
-                {%- endfor %}
-                {{ name }} = 'revenue', ifNull(toString({{ events }}.revenue), ''),
-                {{ name }} = 'is_identified', if({{ events }}.is_identified = 1, 'true', 'false'),
-                toJSONString({{ events }}.click_ids[{{ name }}])
-            )
-        ]
+{#
+    The values of an event's properties as JSON text, '' if absent. `names` are those of named_properties; `events` is the
+    alias of a relation with the columns of int_events. As the names are constant, a column that none of them means is
+    not even read.
+#}
+{% macro event_values(names, events) -%}
+    mapFromArrays(
+        {{ names }},
+        arrayMap(
+            name -> arrayFirst(
+                found -> found not in ('', 'null', '""'),
+                [
+                    JSONExtractRaw({{ events }}.properties, name),
+                    JSONExtractRaw({{ events }}.properties, concat('$', name)),
+                    {{ own_values(names, events) }}[trim(leading '$' from name)],
+                    toJSONString({{ events }}.click_ids[trim(leading '$' from name)])
+                ]
+            ),
+            {{ names }}
+        )
+    )
+{%- endmacro %}
+
+
+{# The event's own columns among the names, as a map of JSON texts. #}
+{% macro own_values(names, events) -%}
+    {%- set texts = {
+        'revenue': "ifNull(toString(" ~ events ~ ".revenue), '')",
+        'is_identified': "if(" ~ events ~ ".is_identified = 1, 'true', 'false')"
+    } -%}
+    cast(
+        arrayConcat(
+            {%- for column in [
+                'event', 'event_type', 'distinct_id', 'session_id', 'device_id', 'current_url', 'host', 'pathname',
+                'referrer', 'referring_domain', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content',
+                'browser', 'os', 'device_type', 'user_agent', 'timezone', 'country', 'city', 'ip_address', 'currency',
+                'elements_chain', 'revenue', 'is_identified'
+            ] %}
+            if(
+                hasAny({{ names }}, ['{{ column }}', '${{ column }}']),
+                [('{{ column }}', {{ texts[column] or 'toJSONString(toString(' ~ events ~ '.' ~ column ~ '))' }})],
+                []
+            ){{ ',' if not loop.last }}
+            {%- endfor %}
+        ),
+        'Map(String, String)'
     )
 {%- endmacro %}
 

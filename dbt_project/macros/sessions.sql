@@ -1,7 +1,17 @@
-{# The first (or last) value of a column in a session that is not empty, by the order of events. #}
-{% macro first_value_of(column) %}argMinIf({{ column }}, (timestamp, event_id), {{ column }} != ''){% endmacro %}
+{#
+    The place of an event in order: by time, of the same moment by id. Bytes that sort as the pair does, because the
+    database compares two strings several times faster than two tuples. (The sign bit is turned, so that moments before
+    1970 come before those after.)
+#}
+{% macro place_of_event(time, event_id) -%}
+    concat(reverse(reinterpretAsFixedString(bitXor(toUInt64({{ time }}), bitShiftLeft(toUInt64(1), 63)))), {{ event_id }})
+{%- endmacro %}
 
-{% macro last_value_of(column) %}argMaxIf({{ column }}, (timestamp, event_id), {{ column }} != ''){% endmacro %}
+
+{# The first (or last) value of a column in a session that is not empty, by the places of events. #}
+{% macro first_value_of(column) %}argMinIf({{ column }}, place, {{ column }} != ''){% endmacro %}
+
+{% macro last_value_of(column) %}argMaxIf({{ column }}, place, {{ column }} != ''){% endmacro %}
 
 
 {# Sessions of events without a session id are derived from the silence between events. #}

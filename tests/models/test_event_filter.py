@@ -28,9 +28,13 @@ def test_filters(warehouse: Warehouse) -> None:
         rows = [row_of(number, *case) for number, case in enumerate(zip(FILTERS, EVENTS, strict=True))]
         client.insert("cases", [list(row.values()) for row in rows], column_names=list(rows[0]))
         conditions = macro("event_filter.sql", "filter_conditions", "cases.filter")
-        matches = macro("event_filter.sql", "event_matches", "conditions", "cases")
+        names = macro("event_filter.sql", "named_properties", "read_cases")
+        values = macro("event_filter.sql", "event_values", names, "cases")
+        matches = macro("event_filter.sql", "event_matches", "conditions", "values")
         found = client.query(
-            f"SELECT {matches} FROM (SELECT *, {conditions} AS conditions FROM cases) AS cases ORDER BY number"
+            f"WITH read_cases AS (SELECT *, {conditions} AS conditions FROM cases)"
+            f" SELECT {matches} FROM (SELECT number, conditions, {values} AS values FROM read_cases AS cases)"
+            " ORDER BY number"
         ).result_columns[0]
     wrong = [
         f"{filter_} on {event}: {bool(is_match)}"

@@ -4,7 +4,7 @@
 -- a long silence) that a changed event lies in or within the timeout of: no event outside can feel the change.
 {% set timeout = 'toIntervalMinute(' ~ var('session_timeout_minutes') ~ ')' %}
 with changed as (
-    select distinct
+    select
         tenant_id,
         session_key,
         timestamp

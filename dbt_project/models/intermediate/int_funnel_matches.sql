@@ -15,6 +15,7 @@
 -- One row per (funnel, event, step) whose conditions the event meets; in strict funnels also every event, as step 0.
 -- By id rather than by person: a login moves no row. So an event's properties are read once, when it comes, and
 -- a person's attempts are worked out from this narrow table.
+{% set passes = [0, 1] if is_incremental() else [1] %}
 with steps as (
     select
         tenant_id,
@@ -36,10 +37,35 @@ with steps as (
         ) as is_changed
     from {{ ref('funnel_steps') }} as every
     where every.mode = 'strict' and every.step_number = 1
-)
+),
 
 -- changed funnels look at all events, the others at those that came: one pass each, over what it needs
-{% for is_changed in ([0, 1] if is_incremental() else [1]) %}
+{% for is_changed in passes -%}
+{{ 'events_for_changed' if is_changed else 'events_that_came' }} as (
+    select
+        tenant_id,
+        distinct_id,
+        event_date,
+        timestamp,
+        event_id,
+        event,
+        {{ event_values(named_properties('steps'), 'events') }} as values
+    from {{ ref('int_events') }} as events
+    where
+        {% if is_changed -%}
+        tenant_id in (select tenant_id from {{ ref('changed_funnels') }})
+        {%- else -%}
+        -- their own column, not the one that is written here
+        events._build_seq > (select from_seq from {{ ref('int_build_range') }})
+        {%- endif %}
+        and (
+            (tenant_id, event) in (select tenant_id, event from steps)
+            or tenant_id in (select tenant_id from steps where event = '')
+        )
+){{ ',' if not loop.last }}
+
+{% endfor -%}
+{% for is_changed in passes -%}
 select
     events.tenant_id as tenant_id,
     events.distinct_id as distinct_id,
@@ -49,19 +75,11 @@ select
     events.event_id as event_id,
     steps.step_number as step_number,
     {{ build_seq() }} as _build_seq
-from {{ ref('int_events') }} as events
-inner join steps
-    on
-        (events.tenant_id = steps.tenant_id and events.event = steps.event)
-        or (events.tenant_id = steps.tenant_id and steps.event = '')
+from {{ 'events_for_changed' if is_changed else 'events_that_came' }} as events
+inner join steps on events.tenant_id = steps.tenant_id
 where
-    {% if is_changed -%}
-    events.tenant_id in (select tenant_id from {{ ref('changed_funnels') }})
-    {%- else -%}
-    -- their own column, not the one that is written here
-    events._build_seq > (select from_seq from {{ ref('int_build_range') }})
-    {%- endif %}
-    and steps.is_changed = {{ is_changed }}
-    and {{ event_matches('steps.conditions', 'events') }}
+    steps.is_changed = {{ is_changed }}
+    and steps.event in ('', events.event)
+    and {{ event_matches('steps.conditions', 'events.values') }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

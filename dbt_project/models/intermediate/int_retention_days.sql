@@ -68,15 +68,15 @@ changed_visits as (
         )
 ),
 
-matched_events as (
+events_of_changed_days as (
     select
         events.tenant_id as tenant_id,
         ids.user_id as user_id,
         events.event_date as date,
-        matchers.matcher_id as matcher_id
+        events.event as event,
+        {{ event_values(named_properties('known_matchers'), 'events') }} as values
     from {{ ref('int_events') }} as events
     inner join changed_ids as ids on events.tenant_id = ids.tenant_id and events.distinct_id = ids.distinct_id
-    inner join known_matchers as matchers on events.tenant_id = matchers.tenant_id
     where
         (events.tenant_id, events.event_date, events.session_key) in (
             select tenant_id, event_date, session_key from changed_visits
@@ -84,24 +84,38 @@ matched_events as (
         and (events.tenant_id, ids.user_id, events.event_date) in (
             select tenant_id, user_id, date from {{ ref('changed_user_days') }}
         )
-        and (matchers.event != '' or matchers.filter != '')
-        and matchers.event in ('', events.event)
-        and {{ event_matches('matchers.conditions', 'events') }}
-    union all
+),
+
+events_for_new_matchers as (
     select
         events.tenant_id as tenant_id,
         ids.user_id as user_id,
         events.event_date as date,
-        matchers.matcher_id as matcher_id
+        events.event as event,
+        {{ event_values(named_properties('new_matchers'), 'events') }} as values
     from {{ ref('int_events') }} as events
     inner join {{ ref('identities') }} as ids
         on events.tenant_id = ids.tenant_id and events.distinct_id = ids.distinct_id
-    inner join new_matchers as matchers on events.tenant_id = matchers.tenant_id
+    where events.tenant_id in (select tenant_id from new_matchers where event != '' or filter != '')
+),
+
+matched_events as (
+    {% for events, matchers in [
+        ('events_of_changed_days', 'known_matchers'), ('events_for_new_matchers', 'new_matchers')
+    ] -%}
+    select
+        events.tenant_id as tenant_id,
+        events.user_id as user_id,
+        events.date as date,
+        matchers.matcher_id as matcher_id
+    from {{ events }} as events
+    inner join {{ matchers }} as matchers on events.tenant_id = matchers.tenant_id
     where
-        events.tenant_id in (select tenant_id from new_matchers where event != '' or filter != '')
-        and (matchers.event != '' or matchers.filter != '')
+        (matchers.event != '' or matchers.filter != '')
         and matchers.event in ('', events.event)
-        and {{ event_matches('matchers.conditions', 'events') }}
+        and {{ event_matches('matchers.conditions', 'events.values') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
 select distinct

@@ -12,7 +12,8 @@
 with events as (
     select
         events.*,
-        toUnixTimestamp64Micro(events.timestamp) as time
+        toUnixTimestamp64Micro(events.timestamp) as time,
+        {{ place_of_event('time', 'events.event_id') }} as place
     from {{ ref('int_events') }} as events
     {% if is_incremental() %}
     inner join {{ ref('changed_session_keys') }} as changed
@@ -68,11 +69,11 @@ facts as (
         any(number) as number,
         any(session_id) as sent_session_id,
         max(timestamp) as session_end,
-        argMin(distinct_id, (timestamp, event_id)) as first_distinct_id,
-        argMax(distinct_id, (timestamp, event_id)) as last_distinct_id,
-        argMin(is_identified, (timestamp, event_id)) as first_says_identified,
-        maxMap(map(distinct_id, (timestamp, event_id))) as last_seen,
-        maxMapIf(map(distinct_id, (timestamp, event_id)), is_identified) as last_said,
+        argMin(distinct_id, place) as first_distinct_id,
+        argMax(distinct_id, place) as last_distinct_id,
+        argMin(is_identified, place) as first_says_identified,
+        maxMap(map(distinct_id, place)) as last_seen,
+        maxMapIf(map(distinct_id, place), is_identified) as last_said,
         count() as events_count,
         countIf(is_pageview) as pageviews_count,
         {% for column, name in {
@@ -87,7 +88,7 @@ facts as (
         {{ first_value_of('events_in_sessions.' ~ column) }} as {{ column }},
         {% endfor -%}
         minMapIf(
-            mapApply((name, value) -> (toString(name), (timestamp, event_id, value)), click_ids), notEmpty(click_ids)
+            mapApply((name, value) -> (toString(name), (place, value)), click_ids), notEmpty(click_ids)
         ) as first_click_ids,
         sum(toDecimal128(coalesce(events_in_sessions.revenue, 0), 6)) as revenue
     from events_in_sessions
@@ -126,7 +127,7 @@ select
     exit_url,
     exit_pathname,
     {{ session_first_columns() | join(',\n    ') }},
-    cast(mapApply((name, value) -> (name, value.3), first_click_ids), 'Map(String, String)') as click_ids,
+    cast(mapApply((name, value) -> (name, value.2), first_click_ids), 'Map(String, String)') as click_ids,
     revenue,
     {{ build_seq() }} as _build_seq
 from facts
