@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import IO
 
@@ -57,9 +57,10 @@ def _acquire(file: IO[str], deadline: float) -> None:
 
 
 def _write_note(file: IO[str], note: dict[str, object]) -> None:
-    file.truncate(0)
-    file.write(json.dumps(note))  # opened for appending: writes go to the end, which is now the beginning
-    file.flush()
+    # The lock holds without it; on a full disk what was to be done has the clearer message.
+    with suppress(OSError):
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), json.dumps(note).encode())  # opened for appending: the end is now the beginning
 
 
 def _who(file: IO[str]) -> str:

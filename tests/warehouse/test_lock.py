@@ -64,6 +64,23 @@ def test_a_server_by_environment_is_guarded_too(tmp_path: Path) -> None:
         pass
 
 
+ON_A_FULL_DISK = """
+import resource, sys
+from warehouse.lock import exclusive
+from warehouse.settings import Settings
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))  # no file may grow: a write is an OSError
+with exclusive(Settings(home=sys.argv[1]), "build"):
+    raise SystemExit("what was to be done")
+"""
+
+
+def test_a_disk_without_room_for_the_note_hides_no_other_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ON_A_FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "what was to be done\n"
+
+
 def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with pytest.raises(ZeroDivisionError), exclusive(settings, "build"):
