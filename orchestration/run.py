@@ -65,8 +65,16 @@ def run_build(settings: Settings, *, full_refresh: bool) -> BuildOutcome:
 
 
 def _outcome(result: "dg.ExecuteInProcessResult") -> BuildOutcome:
+    import dagster as dg
+
     events = result.all_events
     failures = [event.step_failure_data.error for event in events if event.is_step_failure]
+    if not failures:  # no step began: a resource did not come up, because someone else is writing, ...
+        failures = [event.engine_event_data.error for event in events if event.is_resource_init_failure]
+    if not failures:
+        failures = [
+            event.job_failure_data.error for event in events if event.event_type == dg.DagsterEventType.RUN_FAILURE
+        ]
     return BuildOutcome(
         success=result.success,
         run_id=result.run_id,
