@@ -51,11 +51,9 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
     """
     from orchestration import build_log
     from orchestration.plan import make_plan
-    from warehouse import publishing
 
     with exclusive(warehouse.settings, "build"):
-        if not full_refresh:
-            build_log.settle(warehouse, swap_finished=publishing.recover(warehouse))
+        build_log.settle(warehouse, full_refresh=full_refresh)
         plan = make_plan(warehouse, full_refresh=full_refresh)
     if plan.nothing_to_do:
         nothing = "Nothing has been loaded yet." if plan.to_seq == 0 else "Nothing to build: everything is published."
@@ -75,13 +73,18 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
             outcome = run(warehouse.settings, full_refresh=full_refresh)
         finally:
             progress.removeHandler(handler)
-    if not outcome.success:
+    logged = {each.build_id: each.status for each in build_log.builds(warehouse)}
+    if outcome.success and outcome.run_id not in logged:
+        out().print("Nothing to build: another command has published everything meanwhile.", markup=False)
+        return None
+    if not outcome.success or logged[outcome.run_id] != "published":
         raise _failure(warehouse, outcome, log)
     return outcome
 
 
 def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> FootfallError:
     from orchestration import build_log
+    from warehouse import publishing
 
     try:
         failed = build_log.get(warehouse, outcome.run_id).failed_checks
@@ -90,6 +93,12 @@ def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> Footfa
     reasons = list(failed) or [first_clickhouse_line(error) for error in outcome.errors] or ["the job did not say why"]
     more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
     settings = warehouse.settings
+    if publishing.standing(warehouse).published.build_id == outcome.run_id:
+        return FootfallError(
+            f"The build stopped while it was being published: {'; '.join(reasons[:3]).rstrip('.')}{more}.",
+            f"Tables in {settings.database} can be of two versions until the next `footfall build` or `footfall"
+            f" rollback` has finished the swap, which it does first of all. The whole story is in {log}.",
+        )
     return FootfallError(
         f"The build failed and nothing was published: {'; '.join(reasons[:3]).rstrip('.')}{more}.",
         f"{settings.database} is as it was; what was built is in {settings.next_database}, the whole story in {log}.",

@@ -2,7 +2,6 @@
 
 from cli.console import out
 from warehouse.connection import connect
-from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
@@ -14,18 +13,10 @@ def run_rollback() -> None:
 
     settings = get_settings()
     with connect(settings) as warehouse, exclusive(settings, "rollback"):
-        build_log.settle(warehouse, swap_finished=publishing.recover(warehouse))
-        # Logged first: should this die half-way, the log must not claim a version that is not there. Claiming an
-        # older one only costs a full refresh.
-        build = build_log.last_published(warehouse)
-        if build is not None:
-            build_log.rolled_back(warehouse, build)
-        try:
-            publishing.rollback(warehouse)
-        except FootfallError:
-            if build is not None:
-                build_log.restored(warehouse, build)
-            raise
+        # What is published is known by the journal, before and after; the log only follows it.
+        build_log.settle(warehouse)
+        publishing.rollback(warehouse)
+        build_log.settle(warehouse)
         now = build_log.last_published(warehouse)
         which = f"published {now.published_at:%Y-%m-%d %H:%M:%S} UTC" if now and now.published_at else "before"
         out().print(

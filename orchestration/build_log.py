@@ -1,9 +1,17 @@
-"""`build_log` in the published database: one row per build, kept by the orchestration, never swapped by publishing."""
+"""`build_log` in the published database: one row per build, kept by the orchestration, never swapped by publishing.
 
+It is for people. What is published is said by the journal of publishing, which changes together with the tables; the
+log follows it (`settle`).
+"""
+
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from warehouse import publishing
 from warehouse.connection import Warehouse
 
 Status = Literal["running", "published", "failed", "rolled_back"]
@@ -59,15 +67,22 @@ class Build:
     failed_checks: tuple[str, ...] = ()
 
 
-def settle(warehouse: Warehouse, *, swap_finished: bool) -> None:
-    """Say how a build that died ended; call it with the lock held, so that nothing can be running.
+def settle(warehouse: Warehouse, *, full_refresh: bool = False) -> None:
+    """Finish what was interrupted and let the log say what is; call it with the lock held, so that nothing can run.
 
-    `swap_finished`: what `warehouse.publishing.recover` returned, True if the build died while it was being
-    published, and has been published now.
+    A swap that a crash interrupted is finished; the log then calls that build published that people read, the one
+    that a rollback took back rolled back, and every other that seems to run interrupted. Raises FootfallError if
+    the swap cannot be finished; with `full_refresh`, which replaces everything, it is forgotten.
     """
+    publishing.recover(warehouse, full_refresh)
+    standing = publishing.standing(warehouse)
     for build in builds(warehouse):
-        if build.status == "running" and swap_finished:
-            published(warehouse, build.build_id)
+        if build.build_id == standing.published.build_id:
+            if build.status != "published":
+                published(warehouse, build.build_id)
+        elif build.build_id == standing.rolled_back.build_id:
+            if build.status != "rolled_back":
+                _write(warehouse, replace(build, status="rolled_back"))
         elif build.status == "running":
             failed(warehouse, build.build_id, ("interrupted",))
 
@@ -80,22 +95,13 @@ def start(warehouse: Warehouse, build: Build) -> None:
 
 def published(warehouse: Warehouse, build_id: str) -> None:
     """Write that the build is what people now read."""
-    _write(warehouse, replace(get(warehouse, build_id), status="published", published_at=datetime.now(UTC)))
+    build = replace(get(warehouse, build_id), status="published", published_at=datetime.now(UTC), failed_checks=())
+    _write(warehouse, build)
 
 
 def failed(warehouse: Warehouse, build_id: str, checks: tuple[str, ...]) -> None:
     """Write that the build ended without being published, and what stopped it."""
     _write(warehouse, replace(get(warehouse, build_id), status="failed", failed_checks=checks))
-
-
-def rolled_back(warehouse: Warehouse, build: Build) -> None:
-    """Write that a published build is no longer what people read."""
-    _write(warehouse, replace(build, status="rolled_back"))
-
-
-def restored(warehouse: Warehouse, build: Build) -> None:
-    """Write a build again as it was."""
-    _write(warehouse, build)
 
 
 def builds(warehouse: Warehouse) -> list[Build]:
@@ -122,9 +128,9 @@ def get(warehouse: Warehouse, build_id: str) -> Build:
 
 
 def last_published(warehouse: Warehouse) -> Build | None:
-    """The build whose tables people read; None before the first."""
-    done = [build for build in builds(warehouse) if build.status == "published"]
-    return max(done, key=lambda build: build.published_at or build.started_at, default=None)
+    """The build whose tables people read; None before the first, or if the log does not know it."""
+    build_id = publishing.standing(warehouse).published.build_id
+    return next((build for build in builds(warehouse) if build.build_id == build_id), None)
 
 
 def exists(warehouse: Warehouse, database: str, table: str) -> bool:
@@ -157,7 +163,8 @@ def _write(warehouse: Warehouse, build: Build) -> None:
     client = warehouse.client(warehouse.settings.database)
     try:
         client.insert("build_log", [[*row, int(now.timestamp() * 1e6)]], column_names=[*_COLUMNS, "version"])
-        # For those who read the table without FINAL; it holds a handful of rows.
-        client.command("OPTIMIZE TABLE build_log FINAL")
+        # For those who read the table without FINAL; it is small. What is written stands whether this works or not.
+        with suppress(ClickHouseError):
+            client.command("OPTIMIZE TABLE build_log FINAL")
     finally:
         client.close()

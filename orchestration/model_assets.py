@@ -49,8 +49,8 @@ def model_assets(
         raise dg.Failure("Footfall's tables are built all together: start the job build_warehouse.")
     opened = warehouse.get()
     raw_tables.create(opened)
-    if not config.full_refresh:  # which replaces everything, and so is the way out if a swap cannot be finished
-        build_log.settle(opened, swap_finished=publishing.recover(opened))
+    build_log.settle(opened, full_refresh=config.full_refresh)
+    _end_dead_runs(context, opened)
     tracking_key.store(opened)
     plan = make_plan(opened, full_refresh=config.full_refresh)
     if plan.nothing_to_do:
@@ -60,6 +60,15 @@ def model_assets(
     publishing.prepare(opened, plan.full_refresh)
     build_log.start(opened, _build(context.run_id, plan))
     yield from _run_dbt(context, opened, dbt, plan)
+
+
+def _end_dead_runs(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
+    """Say of runs that were killed at work that they have failed; the UI would show them as running for ever."""
+    dead = {build.build_id for build in build_log.builds(warehouse) if build.failed_checks == ("interrupted",)}
+    started = dg.RunsFilter(job_name=context.run.job_name, statuses=[dg.DagsterRunStatus.STARTED])
+    for run in context.instance.get_runs(started):
+        if run.run_id in dead:
+            context.instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def _build(build_id: str, plan: Plan) -> build_log.Build:
@@ -117,11 +126,13 @@ def _failures(invocation: DbtCliInvocation) -> tuple[str, ...]:
     except FileNotFoundError:
         # It never came to running anything: the project does not compile, or the warehouse does not answer.
         return (str(invocation.get_error()),)
-    return tuple(
+    failed = tuple(
         f"{result['unique_id'].split('.')[2]}: {_plainly(result['message'] or result['status'])}"
         for result in results
         if result["status"] in {"error", "fail", "runtime error"}
     )
+    # dbt can also end badly with nothing but good results: killed at its very end, no room for its artifacts, ...
+    return failed or (str(invocation.get_error()),)
 
 
 def _plainly(message: str) -> str:

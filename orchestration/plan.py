@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from orchestration import build_log
 from orchestration.project import content_hash, project_dir
+from warehouse import publishing
 from warehouse.connection import Warehouse
 from warehouse.settings import Settings
 from warehouse.tracking_key import key_blocks, tracking_secret
@@ -36,19 +37,24 @@ def make_plan(warehouse: Warehouse, *, full_refresh: bool = False) -> Plan:
     """Compare the ledger and the project with what is published; reads a few rows, changes nothing."""
     project_hash = _project_hash(warehouse.settings)
     from_seq, to_seq, waiting = _ledger(warehouse)
-    last = build_log.last_published(warehouse)
-    first = last is None or from_seq is None
-    changed = not first and last is not None and last.project_hash != project_hash
+    built_with = publishing.standing(warehouse).published.project_hash
     loads = f"{waiting} new load{'' if waiting == 1 else 's'}"
+    incremental = False
     if full_refresh:
         reason = "full refresh asked for"
-    elif first:
+    elif from_seq is None or to_seq == 0:
+        # Without a single load there is nothing to make tables of; those that are there are better than empty ones.
         reason = f"first build, {loads}" if waiting else ""
-    elif changed:
+    elif from_seq > to_seq:
+        reason = "full refresh, because the ledger is behind the published tables"
+    elif not built_with:
+        reason = "full refresh, because it is not known what the published tables were built with"
+    elif built_with != project_hash:
         reason = "full refresh, because the dbt project or the tracking key changed since the last published build"
     else:
         reason = loads if waiting else ""
-    return Plan(from_seq or 0, to_seq, waiting, full_refresh or changed or first, reason, project_hash)
+        incremental = True
+    return Plan(from_seq or 0, to_seq, waiting, not incremental, reason, project_hash)
 
 
 def _ledger(warehouse: Warehouse) -> tuple[int | None, int, int]:

@@ -30,10 +30,11 @@ def published(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
     if build.status != "running":
         raise dg.Failure(f"The build of this run is {build.status}: start the job build_warehouse again.")
     try:
-        publishing.publish(opened)
+        publishing.publish(opened, publishing.Version(build.build_id, build.project_hash))
     except FootfallError:
-        # Refused before anything was swapped. Of any other end the next build finds out how far it came.
-        build_log.failed(opened, context.run_id, ("publish",))
+        # Once the swap is journalled it will be finished, by the next command that writes.
+        if publishing.standing(opened).published.build_id != build.build_id:
+            build_log.failed(opened, context.run_id, ("publish",))
         raise
     build_log.published(opened, context.run_id)
     say(context.log, f"Published loads up to {build.to_seq} as {opened.settings.database}")

@@ -6,7 +6,8 @@ until the next `prepare`, and `rollback` swaps it back.
 
 A swap is a list of pairs (the object people read, the object beside it), written to the journal before the first step.
 Every object is known by its UUID, so the state of each pair can be read off the database itself: after a crash,
-`recover` does the steps that are missing and no step twice.
+`recover` does the steps that are missing and no step twice. The journal also names the build that people read, so that
+this changes with the swap itself: the build log, the plan and rollback all go by `standing`.
 
 Tables and views in the published database that Footfall has not published (an analyst's notes, the build log) are
 never touched. Callers hold `warehouse.lock.exclusive`.
@@ -40,6 +41,8 @@ _CREATE_JOURNAL = """
     state LowCardinality(String) COMMENT 'candidate: a build has begun; published: next holds the version before',
     pairs Array(Tuple(name String, next_name String, uuid UUID, next_uuid UUID)) COMMENT 'The last swap',
     own_names Array(String) COMMENT 'What Footfall has published, and so may replace or remove',
+    now_build Tuple(build_id String, project_hash String) COMMENT 'What people read once the last swap is over',
+    before_build Tuple(build_id String, project_hash String) COMMENT 'What next holds once the last swap is over',
     changed_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
     version UInt64
 )
@@ -47,6 +50,30 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY `database`
 COMMENT 'The state of publishing, one row per published database: see warehouse/publishing.py'
 """
+# For a journal made by a Footfall that did not write down which build it published.
+_ADD_BUILDS = """
+    ADD COLUMN IF NOT EXISTS now_build Tuple(build_id String, project_hash String) AFTER own_names,
+    ADD COLUMN IF NOT EXISTS before_build Tuple(build_id String, project_hash String) AFTER now_build
+"""
+
+
+@dataclass(frozen=True)
+class Version:
+    """The build that made a set of tables, and the fingerprint of the project it was built with; '' = not known."""
+
+    build_id: str = ""
+    project_hash: str = ""
+
+
+UNKNOWN = Version()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The version that people read (during a swap: will read once it is over), and one taken back by a rollback."""
+
+    published: Version
+    rolled_back: Version
 
 
 @dataclass(frozen=True)
@@ -85,6 +112,8 @@ class _Journal:
     state: State
     pairs: tuple[_Pair, ...]
     own_names: frozenset[str]
+    now: Version
+    before: Version
     version: int
 
 
@@ -98,13 +127,14 @@ def prepare(warehouse: Warehouse, full_refresh: bool = False) -> None:
         publisher.prepare(full_refresh)
 
 
-def publish(warehouse: Warehouse) -> None:
+def publish(warehouse: Warehouse, version: Version = UNKNOWN) -> None:
     """Swaps the candidate with the published tables; what was published and has no successor is taken away.
 
-    Raises FootfallError if there is no candidate, or an empty one, or one with a table that cannot be published.
+    `version` says what the candidate is, for `standing`. Raises FootfallError if there is no candidate, or an empty
+    one, or one with a table that cannot be published, or whose name in the published database is somebody else's.
     """
     with _Publisher.of(warehouse) as publisher:
-        publisher.publish()
+        publisher.publish(version)
 
 
 def rollback(warehouse: Warehouse) -> None:
@@ -117,13 +147,27 @@ def rollback(warehouse: Warehouse) -> None:
         publisher.rollback()
 
 
-def recover(warehouse: Warehouse) -> bool:
+def recover(warehouse: Warehouse, full_refresh: bool = False) -> bool:
     """Finishes the swap that a crash interrupted; True if there was one. Cheap, and harmless at any time.
 
-    Raises FootfallError if tables of that swap have been changed by hand since, so that it cannot be finished.
+    Raises FootfallError if tables of that swap have been changed by hand since, so that it cannot be finished. With
+    `full_refresh`, which replaces everything, such a swap is forgotten, and what is published is not known.
     """
     with _Publisher.of(warehouse) as publisher:
-        return publisher.recover()
+        return publisher.recover(full_refresh)
+
+
+def give_up_version_before(warehouse: Warehouse) -> None:
+    """Says that `<database>_next` is about to be written to, so that rollback will not put it before people."""
+    with _Publisher.of(warehouse) as publisher:
+        publisher.recover()
+        publisher.begin_candidate()
+
+
+def standing(warehouse: Warehouse) -> Standing:
+    """What is published, by the journal; changes nothing, and needs no lock."""
+    with warehouse.client() as client:
+        return _Publisher(warehouse, client).standing()
 
 
 class _Publisher:
@@ -145,18 +189,18 @@ class _Publisher:
             for database in ("raw", "published", "next"):
                 publisher._ddl(f"CREATE DATABASE IF NOT EXISTS {{{database}:Identifier}}")
             publisher._ddl("CREATE TABLE IF NOT EXISTS {raw:Identifier}.publish_journal", _CREATE_JOURNAL)
+            publisher._ddl("ALTER TABLE {raw:Identifier}.publish_journal", _ADD_BUILDS)
             yield publisher
 
     def prepare(self, full_refresh: bool) -> None:
-        try:
-            self.recover()
-        except FootfallError:
-            # A full refresh replaces everything, so it is the way out when a swap can no longer be finished.
-            if not full_refresh:
-                raise
-        journal = self._read_journal()
+        self.recover(full_refresh)
         # First of all: from here on `next` does not hold the version before any more.
-        self._write_journal(journal, "candidate", ())
+        self.begin_candidate()
+        journal = self._read_journal()
+        # A build that was killed has left its last statements running on the server, for nobody.
+        self._client.command(
+            "KILL QUERY WHERE current_database = {next:String} AND user = currentUser() SYNC", parameters=self._names
+        )
         for name, existing in self._objects("next").items():
             self._drop(name, existing)
         if full_refresh:
@@ -180,7 +224,21 @@ class _Publisher:
             elif existing.is_view:
                 self._create_view(existing, self._names["published"], self._names["next"], name, name)
 
-    def publish(self) -> None:
+    def begin_candidate(self) -> None:
+        self._write_journal(replace(self._read_journal(), state="candidate", pairs=(), before=UNKNOWN))
+
+    def standing(self) -> Standing:
+        found = self._client.query(
+            "SELECT count() FROM system.columns WHERE database = {raw:String} AND table = 'publish_journal'"
+            " AND name = 'now_build'",
+            parameters=self._names,
+        )
+        if not found.first_row[0]:  # nothing was ever published, or by an older Footfall
+            return Standing(UNKNOWN, UNKNOWN)
+        journal = self._read_journal()
+        return Standing(journal.now, journal.before if journal.state in ("rolling back", "rolled back") else UNKNOWN)
+
+    def publish(self, version: Version) -> None:
         self.recover()
         journal = self._read_journal()
         if journal.state != "candidate":
@@ -194,6 +252,7 @@ class _Publisher:
         candidates = {name: each for name, each in beside.items() if not _UNPUBLISHED.match(name)}
         if not candidates:
             raise FootfallError(f"{self._names['next']} holds no table to publish.", "Run `footfall build` first.")
+        self._require_own(candidates.keys() & self._objects("published").keys() - journal.own_names)
         for name, candidate in candidates.items():
             self._require_publishable(name, candidate)
             if candidate.is_view:
@@ -203,15 +262,16 @@ class _Publisher:
         beside = self._objects("next")
         published = self._objects("published")
         pairs = []
-        # Views last: they read tables, and ClickHouse refuses a moment in which two views would read each other.
-        for name, candidate in sorted(candidates.items(), key=lambda item: item[1].is_view):
+        for name in self._order(candidates, published):
+            candidate = candidates[name]
             next_name = f"{_TWIN}{name}" if candidate.is_view else name
             before = published[name].uuid if name in published else _ABSENT
             pairs.append(_Pair(name, next_name, before, beside[next_name].uuid))
         for name in sorted(journal.own_names & published.keys() - candidates.keys()):
             # Last, because until then an old view may still read it.
             pairs.append(_Pair(name, name, published[name].uuid, _ABSENT))
-        self._swap(journal, tuple(pairs), "publishing", "published")
+        swap = replace(journal, state="publishing", pairs=tuple(pairs), now=version, before=journal.now)
+        self._swap(swap, "published")
 
     def rollback(self) -> None:
         self.recover()
@@ -219,8 +279,9 @@ class _Publisher:
         again = "`footfall build` brings the tables up to date."
         if journal.state == "candidate":
             raise FootfallError(
-                "There is no version before to roll back to: a build that began after the last publication has taken"
-                f" its place in {self._names['next']}. The published tables are as they were last published.",
+                "There is no version before to roll back to: a build that began after the last publication, or dbt by"
+                f" hand, has taken its place in {self._names['next']}. The published tables are as they were last"
+                " published.",
                 again,
             )
         if journal.state == "rolled back":
@@ -229,20 +290,27 @@ class _Publisher:
         if all(pair.next_uuid == _ABSENT for pair in pairs):
             raise FootfallError("There is no version before to roll back to.", again)
         self._require_unchanged(pairs)
-        self._swap(journal, pairs, "rolling back", "rolled back")
+        swap = replace(journal, state="rolling back", pairs=pairs, now=journal.before, before=journal.now)
+        self._swap(swap, "rolled back")
 
-    def recover(self) -> bool:
+    def recover(self, full_refresh: bool = False) -> bool:
         journal = self._read_journal()
-        if journal.state == "publishing":
-            self._finish(journal, "published")
-        elif journal.state == "rolling back":
-            self._finish(journal, "rolled back")
-        else:
+        if journal.state not in ("publishing", "rolling back"):
             return False
+        try:
+            self._finish(journal, "published" if journal.state == "publishing" else "rolled back")
+        except FootfallError:
+            # A full refresh replaces everything, so it is the way out when a swap can no longer be finished.
+            if not full_refresh:
+                raise
+            own_names = journal.own_names.union(pair.name for pair in journal.pairs)
+            self._write_journal(
+                replace(journal, state="candidate", pairs=(), own_names=own_names, now=UNKNOWN, before=UNKNOWN)
+            )
         return True
 
-    def _swap(self, journal: _Journal, pairs: tuple[_Pair, ...], during: State, after: State) -> None:
-        self._write_journal(journal, during, pairs)
+    def _swap(self, journal: _Journal, after: State) -> None:
+        self._write_journal(journal)
         self._finish(self._read_journal(), after)
 
     def _finish(self, journal: _Journal, after: State) -> None:
@@ -271,8 +339,51 @@ class _Publisher:
                     f"Publishing stopped before {self._names['published']}.{pair.name}: {str(error).splitlines()[0]}",
                     "Once that is put right, the next build finishes it.",
                 ) from error
+        published = self._objects("published")
+        left = [pair.name for pair in journal.pairs if _uuid_of(published, pair.name) != pair.next_uuid]
+        if left:
+            raise FootfallError(
+                f"Publishing is not complete: {', '.join(left)} in {self._names['published']} is not what was swapped"
+                " in.",
+                "The next build tries again; `footfall build --full-refresh` is the way out if it cannot.",
+            )
         own_names = frozenset(pair.name for pair in journal.pairs if pair.next_uuid != _ABSENT)
-        self._write_journal(replace(journal, own_names=own_names), after, journal.pairs)
+        self._write_journal(replace(journal, state=after, own_names=own_names))
+
+    def _order(self, candidates: dict[str, _Object], published: dict[str, _Object]) -> list[str]:
+        """The tables that no view reads; then each view right behind the tables it reads, or has read until now.
+
+        In between an old view can meet a table of the new version that lacks a column, so this is kept short. A
+        view follows the views it reads: ClickHouse refuses a moment in which two would read each other.
+        """
+        order: list[str] = []
+
+        def place(view: str) -> None:
+            reads = _named(candidates[view], self._names["next"])
+            if view in published:
+                reads |= _named(published[view], self._names["published"]) - views
+            for name in sorted(reads & candidates.keys() - {view}):
+                if name in views:
+                    place(name)
+                elif name not in order:
+                    order.append(name)
+            if view not in order:
+                order.append(view)
+
+        views = {name for name, candidate in candidates.items() if candidate.is_view}
+        for view in sorted(views):
+            place(view)
+        return sorted(candidates.keys() - set(order)) + order
+
+    def _require_own(self, others: set[str]) -> None:
+        if others:
+            published, raw = self._names["published"], self._names["raw"]
+            raise FootfallError(
+                f"{', '.join(f'{published}.{name}' for name in sorted(others))} is not Footfall's, by"
+                f" {raw}.publish_journal, and a model of that name would replace it.",
+                f"Rename it or the model. If {raw} was made anew beside an older {published}, drop what is left there"
+                " of the models' tables: the build makes them again.",
+            )
 
     def _require_publishable(self, name: str, candidate: _Object) -> None:
         if candidate.engine in ("Dictionary", "MaterializedView", "LiveView", "WindowView"):
@@ -348,32 +459,46 @@ class _Publisher:
 
     def _read_journal(self) -> _Journal:
         rows = self._client.query(
-            "SELECT state, pairs, own_names, version FROM {raw:Identifier}.publish_journal FINAL"
-            " WHERE database = {published:String}",
+            "SELECT state, pairs, own_names, now_build, before_build, version"
+            " FROM {raw:Identifier}.publish_journal FINAL WHERE database = {published:String}",
             parameters=self._names,
         ).result_rows
         if not rows:
-            return _Journal("published", (), frozenset(), 0)
-        state, pairs, own_names, version = rows[0]
-        return _Journal(state, tuple(_Pair(**each) for each in pairs), frozenset(own_names), version)
+            return _Journal("published", (), frozenset(), UNKNOWN, UNKNOWN, 0)
+        state, pairs, own_names, now, before, version = rows[0]
+        return _Journal(
+            state,
+            tuple(_Pair(**each) for each in pairs),
+            frozenset(own_names),
+            Version(**now),
+            Version(**before),
+            version,
+        )
 
-    def _write_journal(self, journal: _Journal, state: State, pairs: tuple[_Pair, ...]) -> None:
+    def _write_journal(self, journal: _Journal) -> None:
         """One row by one insert: it is there as a whole or not at all."""
         self._client.insert(
             "publish_journal",
             [
                 [
                     self._names["published"],
-                    state,
-                    [(pair.name, pair.next_name, pair.uuid, pair.next_uuid) for pair in pairs],
+                    journal.state,
+                    [(pair.name, pair.next_name, pair.uuid, pair.next_uuid) for pair in journal.pairs],
                     sorted(journal.own_names),
+                    (journal.now.build_id, journal.now.project_hash),
+                    (journal.before.build_id, journal.before.project_hash),
                     journal.version + 1,
                 ]
             ],
-            column_names=["database", "state", "pairs", "own_names", "version"],
+            column_names=["database", "state", "pairs", "own_names", "now_build", "before_build", "version"],
             database=self._names["raw"],
         )
 
 
 def _uuid_of(objects: dict[str, _Object], name: str) -> UUID:
     return objects[name].uuid if name in objects else _ABSENT
+
+
+def _named(item: _Object, database: str) -> set[str]:
+    """The names behind `database.` in the definition of a view; of a table none."""
+    return set(re.findall(rf"(?<![\w.])`?{database}`?\.`?(\w+)", item.create_query)) if item.is_view else set()

@@ -8,6 +8,7 @@ import pytest
 
 from ingest import raw_tables
 from tests.cli.conftest import Footfall, footfall_of
+from warehouse import publishing
 from warehouse.connection import Warehouse
 
 TINY = Path(__file__).parent / "project"
@@ -40,6 +41,27 @@ def commit_load(warehouse: Warehouse, seq: int, *people: str) -> None:
             [[f"load-{seq}", seq, "events", f"{seq}.json", "committed", now, seq]],
             column_names=["load_id", "load_seq", "table", "path", "status", "committed_at", "version"],
         )
+
+
+def make_candidate(warehouse: Warehouse, to_seq: int, *people: str) -> None:
+    """What dbt makes of the tiny project, without dbt."""
+    publishing.prepare(warehouse, full_refresh=True)
+    with warehouse.client(warehouse.settings.next_database) as client:
+        client.command(
+            "CREATE TABLE int_build_range ENGINE = MergeTree ORDER BY () AS"
+            " SELECT toUInt64(0) AS from_seq, {seq:UInt64} AS to_seq",
+            parameters={"seq": to_seq},
+        )
+        client.command(
+            "CREATE TABLE users ENGINE = MergeTree ORDER BY () AS SELECT arrayJoin({people:Array(String)}) AS user_id",
+            parameters={"people": list(people)},
+        )
+
+
+def publish_version(warehouse: Warehouse, to_seq: int, build_id: str, project_hash: str, *people: str) -> None:
+    """Publish tables of these people as the work of that build, of which the build log hears nothing."""
+    make_candidate(warehouse, to_seq, *people)
+    publishing.publish(warehouse, publishing.Version(build_id, project_hash))
 
 
 def published_people(warehouse: Warehouse) -> list[str]:

@@ -1,11 +1,20 @@
 """`footfall build`: the job build_warehouse from the ledger to the published tables."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from orchestration import build_log
-from tests.cli.conftest import Footfall
-from tests.orchestration.conftest import commit_load, published_people
+from orchestration.plan import make_plan
+from tests.cli.conftest import ROOT, Footfall
+from tests.orchestration.conftest import commit_load, publish_version, published_people
+from tests.survival.test_one_writer import start
+from warehouse import publishing
 from warehouse.connection import Warehouse
+from warehouse.lock import exclusive
 
 
 def test_a_build_publishes_once_and_can_be_rolled_back(footfall: Footfall, warehouse: Warehouse, project: Path) -> None:
@@ -82,3 +91,118 @@ def test_a_project_that_does_not_parse_says_so(footfall: Footfall, warehouse: Wa
     assert result.returncode == 1
     assert "does not parse" in result.stderr
     assert "'nothing'" in result.stderr
+
+
+def test_a_swap_that_stops_half_way_says_so_and_the_next_build_ends_it(
+    footfall: Footfall, warehouse: Warehouse, project: Path
+) -> None:
+    commit_load(warehouse, 1, "ada")
+    people = project / "models" / "people.sql"
+    people.write_text("{{ config(materialized='view') }} select user_id from {{ ref('users') }}")
+    assert footfall("build").returncode == 0
+    commit_load(warehouse, 2, "ben")
+    published = warehouse.settings.database
+    with warehouse.client() as client:
+        # Somebody's view on ours. Ours now reads theirs: two views that read each other, which ClickHouse refuses.
+        client.command(f"CREATE VIEW {published}.mine AS SELECT user_id FROM {published}.people")
+        people.write_text(f"{{{{ config(materialized='view') }}}} select user_id from {published}.mine")
+        stopped = footfall("build")
+        assert stopped.returncode == 1
+        assert "stopped while it was being published" in stopped.stderr, stopped.stderr
+        assert f"{published}.people" in stopped.stderr
+        assert "nothing was published" not in stopped.stderr
+        assert published_people(warehouse) == ["ada", "ben"]  # this table is swapped already
+        client.command(f"DROP VIEW {published}.mine")
+    ended = footfall("build")
+    assert ended.returncode == 0, ended.stderr
+    assert "Nothing to build" in ended.stdout
+    assert [build.status for build in build_log.builds(warehouse)] == ["published", "published"]
+
+
+def test_a_build_that_finds_its_work_done_by_another_claims_nothing(
+    warehouse: Warehouse, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTFALL_DBT_PROJECT_DIR", str(project))
+    commit_load(warehouse, 1, "ada")
+    process = start(warehouse, project, "build")
+    assert process.stderr is not None
+    assert "Starting the job" in process.stderr.readline()  # with no lock yet
+    publish_version(warehouse, 1, "another", make_plan(warehouse).project_hash, "ada")
+    said, troubles = process.communicate(timeout=240)
+    assert process.returncode == 0, troubles
+    assert "Nothing to build: another command" in said
+    assert "Published" not in said
+
+
+def test_dbt_by_hand_takes_the_place_of_the_version_before_and_the_next_build_goes_on(
+    footfall: Footfall, warehouse: Warehouse, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTFALL_DBT_PROJECT_DIR", str(project))
+    commit_load(warehouse, 1, "ada")
+    for build_id in ("one", "two"):
+        publish_version(warehouse, 1, build_id, make_plan(warehouse).project_hash, "ada")
+    for harmless in (("ls",), ("run", "--help")):
+        assert footfall("dbt", *harmless).returncode == 0
+        assert publishing.standing(warehouse).published.build_id == "two"
+    assert footfall("rollback").returncode == 0
+
+    publish_version(warehouse, 1, "three", make_plan(warehouse).project_hash, "ada")
+    by_hand = footfall("dbt", "run", "--select", "users")
+    assert by_hand.returncode == 0, by_hand.stdout
+    refused = footfall("rollback")
+    assert refused.returncode == 1
+    assert "There is no version before to roll back to" in refused.stderr
+    commit_load(warehouse, 2, "ben")
+    build = footfall("build")
+    assert build.returncode == 0, build.stderr
+    assert "Building: 1 new load" in build.stderr
+    assert published_people(warehouse) == ["ada", "ben"]
+
+
+# In processes of their own: the definitions read the environment when they are imported.
+RUN = """
+from orchestration.run import run_build
+from warehouse.settings import get_settings
+print(run_build(get_settings(), full_refresh=False).errors)
+"""
+
+FAILURES = """
+import sys
+from pathlib import Path
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
+from packaging.version import Version
+from orchestration.model_assets import _failures
+folder = Path(sys.argv[1])
+(folder / "run_results.json").write_text('{"results": [{"unique_id": "model.a.b", "status": "success"}]}')
+print(_failures(DbtCliInvocation.run(
+    args=[sys.executable, "-c", "raise SystemExit(2)"], env={}, manifest={}, raise_on_error=False, context=None,
+    dagster_dbt_translator=DagsterDbtTranslator(), project_dir=folder, target_path=folder, adapter=None,
+    cli_version=Version("1.0"),
+)))
+"""
+
+
+def in_a_process(warehouse: Warehouse, project: Path, code: str) -> str:
+    """What the code prints, run with this warehouse and the tiny project."""
+    variables = {
+        "FOOTFALL_HOME": str(warehouse.settings.home),
+        "FOOTFALL_RAW_DATABASE": warehouse.settings.raw_database,
+        "FOOTFALL_DATABASE": warehouse.settings.database,
+        "FOOTFALL_DBT_PROJECT_DIR": str(project),
+        "DAGSTER_HOME": str(project.parent / "dagster"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(project.parent)],
+        cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_stops_the_job_before_its_first_step_is_told(warehouse: Warehouse, project: Path) -> None:
+    with exclusive(warehouse.settings, "a long load"):
+        assert "a long load" in in_a_process(warehouse, project, RUN)
+
+
+def test_dbt_that_ends_badly_without_a_failed_result_has_failed(warehouse: Warehouse, project: Path) -> None:
+    assert "exit code `2`" in in_a_process(warehouse, project, FAILURES)

@@ -1,4 +1,4 @@
-"""What a build would do, and how builds that died are told apart."""
+"""What a build would do."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -6,22 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import build_log
 from orchestration.plan import make_plan
 from orchestration.project import content_hash
-from tests.orchestration.conftest import commit_load
+from tests.orchestration.conftest import commit_load, publish_version
 from warehouse.connection import Warehouse
-
-BUILD = build_log.Build(
-    build_id="one",
-    from_seq=0,
-    to_seq=1,
-    started_at=datetime(2026, 1, 1, tzinfo=UTC),
-    published_at=None,
-    full_refresh=True,
-    status="running",
-    project_hash="p",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -30,15 +18,8 @@ def tiny_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def publish_range(warehouse: Warehouse, to_seq: int) -> None:
-    """Pretend that a build up to this seq has been published, by this very project."""
-    with warehouse.client() as client:
-        client.command(
-            "CREATE OR REPLACE TABLE {db:Identifier}.int_build_range ENGINE = MergeTree ORDER BY () AS"
-            " SELECT toUInt64(0) AS from_seq, toUInt64({seq:UInt64}) AS to_seq",
-            parameters={"db": warehouse.settings.database, "seq": to_seq},
-        )
-    build_log.start(warehouse, replace(BUILD, to_seq=to_seq, project_hash=make_plan(warehouse).project_hash))
-    build_log.published(warehouse, "one")
+    """Publish what a build up to this seq by this very project would."""
+    publish_version(warehouse, to_seq, "one", make_plan(warehouse).project_hash)
 
 
 def test_nothing_loaded_is_nothing_to_do(warehouse: Warehouse) -> None:
@@ -107,18 +88,22 @@ def test_another_tracking_key_is_a_full_refresh(warehouse: Warehouse) -> None:
     assert make_plan(replace(warehouse, settings=settings)).full_refresh
 
 
-@pytest.mark.parametrize(("swap_finished", "status"), [(False, "failed"), (True, "published")])
-def test_a_build_that_died_is_settled(warehouse: Warehouse, swap_finished: bool, status: str) -> None:
+def test_tables_of_an_unknown_build_are_a_full_refresh(warehouse: Warehouse) -> None:
     commit_load(warehouse, 1, "ada")
-    build_log.start(warehouse, BUILD)
-    build_log.settle(warehouse, swap_finished=swap_finished)
-    (build,) = build_log.builds(warehouse)
-    assert build.status == status
+    publish_version(warehouse, 1, "", "")
+    plan = make_plan(warehouse)
+    assert plan.full_refresh
+    assert "not known" in plan.reason
 
 
-def test_the_log_shows_each_build_once_without_final(warehouse: Warehouse) -> None:
+def test_a_ledger_behind_the_published_tables_is_a_full_refresh(warehouse: Warehouse) -> None:
     commit_load(warehouse, 1, "ada")
-    build_log.start(warehouse, BUILD)
-    build_log.failed(warehouse, "one", ("a check",))
-    with warehouse.client(warehouse.settings.database) as client:
-        assert client.query("SELECT status, failed_checks FROM build_log").result_rows == [("failed", ["a check"])]
+    publish_range(warehouse, 3)  # then the raw tables were restored from an older backup
+    plan = make_plan(warehouse)
+    assert plan.full_refresh
+    assert plan.reason == "full refresh, because the ledger is behind the published tables"
+
+
+def test_without_any_load_the_published_tables_are_left_alone(warehouse: Warehouse) -> None:
+    publish_range(warehouse, 3)
+    assert make_plan(warehouse).nothing_to_do

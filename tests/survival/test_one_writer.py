@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
+
 from tests.orchestration.conftest import TINY, commit_load, published_people
 from tests.survival.processes import children, is_alive, wait_until
 from warehouse.connection import Warehouse
@@ -58,6 +60,9 @@ def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(warehouse: Wareho
     _, said = again.communicate(timeout=240)
     assert again.returncode == 0, said
     assert published_people(warehouse) == ["ada"]
+    with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
+        runs = {run.run_id: run.status.value for run in instance.get_runs()}
+    assert sorted(runs.values()) == ["FAILURE", "SUCCESS"], "a killed run must not seem to run for ever"
 
 
 def _dbt(parent: int) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.httpclient import HttpClient
 
 from warehouse import publishing
@@ -192,6 +193,104 @@ def test_publishing_needs_a_candidate(house: House) -> None:
     with pytest.raises(FootfallError, match="no table to publish"):
         publishing.publish(house.warehouse)  # would take everything away
     assert house.versions("users") == [1]
+
+
+def test_a_table_of_somebody_elses_is_not_replaced_by_a_model_of_its_name(house: House) -> None:
+    house.publish(1, "users")
+    house.do("CREATE TABLE $published.notes ENGINE = MergeTree ORDER BY () AS SELECT 'mine' AS note")
+    publishing.prepare(house.warehouse)
+    house.build(2, "users", "notes")
+    with pytest.raises(FootfallError, match=rf"{house.published}\.notes is not Footfall's") as caught:
+        publishing.publish(house.warehouse)
+    assert "Rename it or the model" in caught.value.next_step
+    assert house.rows("SELECT note FROM $published.notes") == [("mine",)]
+    assert house.versions("users") == [1]
+    house.do("RENAME TABLE $published.notes TO $published.my_notes")
+    publishing.publish(house.warehouse)
+    assert house.versions("users", "notes") == [2, 2]
+
+
+def test_the_version_changes_with_the_swap_and_back_with_a_rollback(house: House) -> None:
+    one, two = publishing.Version("one", "p"), publishing.Version("two", "q")
+    assert publishing.standing(house.warehouse).published == publishing.UNKNOWN
+    for version in (one, two):
+        publishing.prepare(house.warehouse)
+        house.build(1, "users")
+        publishing.publish(house.warehouse, version)
+        assert publishing.standing(house.warehouse) == publishing.Standing(version, publishing.UNKNOWN)
+    publishing.rollback(house.warehouse)
+    assert publishing.standing(house.warehouse) == publishing.Standing(one, two)
+    publishing.prepare(house.warehouse)
+    assert publishing.standing(house.warehouse) == publishing.Standing(one, publishing.UNKNOWN)
+
+
+def test_a_journal_that_does_not_name_builds_goes_on(house: House) -> None:
+    house.publish(1, "users")
+    raw = house.warehouse.settings.raw_database
+    house.do(f"ALTER TABLE {raw}.publish_journal DROP COLUMN now_build, DROP COLUMN before_build")
+    assert publishing.standing(house.warehouse).published == publishing.UNKNOWN
+    house.publish(2, "users")
+    publishing.rollback(house.warehouse)
+    assert house.versions("users") == [1]
+
+
+def test_a_view_is_swapped_right_behind_the_tables_it_reads(house: House) -> None:
+    def publish(reads: str) -> list[str]:
+        publishing.prepare(house.warehouse, full_refresh=True)
+        house.build(1, "b", "d", "m", "o", "z")
+        house.do(f"CREATE VIEW $next.e AS SELECT m.id FROM $next.m AS m JOIN $next.{reads} AS r ON m.id = r.id")
+        house.do("CREATE VIEW $next.c AS SELECT id FROM $next.e")  # a view on a view, before it by name
+        publishing.publish(house.warehouse)
+        raw = house.warehouse.settings.raw_database
+        return list(house.rows(f"SELECT pairs.name FROM {raw}.publish_journal FINAL")[0][0])
+
+    assert publish("b") == ["d", "o", "z", "b", "m", "e", "c"]
+    # Until the view itself is swapped, readers still meet the one before, on the tables that it reads.
+    assert publish("z") == ["d", "o", "b", "m", "z", "e", "c"]
+
+
+def test_a_swap_that_somebody_undoes_meanwhile_is_not_called_published(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.publish(1, "sessions", "users")
+    publishing.prepare(house.warehouse)
+    house.build(2, "sessions", "users")
+    command = HttpClient.command
+
+    def twice(client: HttpClient, cmd: str, *args: Any, **kwargs: Any) -> Any:
+        if cmd.startswith("EXCHANGE"):
+            command(client, cmd, *args, **kwargs)
+        return command(client, cmd, *args, **kwargs)
+
+    monkeypatch.setattr(HttpClient, "command", twice)
+    with pytest.raises(FootfallError, match="not complete: sessions, users"):
+        publishing.publish(house.warehouse)
+    monkeypatch.undo()
+    assert publishing.recover(house.warehouse)
+    assert house.versions("sessions", "users") == [2, 2]
+
+
+def test_what_a_killed_build_still_runs_is_ended_by_the_next(house: House) -> None:
+    house.publish(1, "users")
+    house.do("CREATE TABLE $next.slow (id UInt64) ENGINE = MergeTree ORDER BY id")
+    ended: list[str] = []
+
+    def orphan() -> None:
+        with house.warehouse.client(house.next) as client:
+            try:
+                client.command("INSERT INTO slow SELECT sleepEachRow(1) FROM numbers(100) SETTINGS max_block_size = 1")
+            except DatabaseError as error:
+                ended.append(str(error))
+
+    thread = threading.Thread(target=orphan)
+    thread.start()
+    at_work = "SELECT count() FROM system.processes WHERE current_database = '$next'"
+    while house.rows(at_work) == [(0,)]:
+        time.sleep(0.05)
+    publishing.prepare(house.warehouse)
+    assert house.rows(at_work) == [(0,)]
+    thread.join(10)
+    assert "QUERY_WAS_CANCELLED" in ended[0]
 
 
 def test_rollback_needs_a_version_before(house: House) -> None:
