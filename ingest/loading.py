@@ -42,7 +42,6 @@ _SETTINGS = {
     "output_format_json_quote_decimals": "0",
     "wait_end_of_query": "1",
     # a statement grows with the columns of a file
-    "max_query_size": str(64 << 20),
     "max_ast_elements": "1000000",
     "max_expanded_ast_elements": "10000000",
     # smaller blocks than usual: the rows are wide, and several streams have some in memory at a time
@@ -279,6 +278,7 @@ class Loader:
             "path": str(path.absolute()),
             "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
         }
+        sql = f"{statement.sql}\n".encode()
         count = _Count(path, self._on_progress)
         with ThreadPoolExecutor(len(streams)) as pool:
             sent = [
@@ -287,11 +287,13 @@ class Loader:
                     {
                         "query_id": f"{ledger.query_id(self._raw, load_id)}-{number}",
                         **_SETTINGS,
+                        # the server keeps as much of the body in memory as a statement may have
+                        "max_query_size": str(len(sql) + 1000),
                         **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
                         "param_lines_before": str(lines_before),
                     },
                     # the statement goes before the data: an address has no room for that of many columns
-                    chain([statement.sql.encode(), b"\n"], count.counted(body if number else files.without_mark(body))),
+                    chain([sql], count.counted(body if number else files.without_mark(body))),
                 )
                 for number, (body, lines_before) in enumerate(streams)
             ]
