@@ -189,7 +189,8 @@ class _Publisher:
             for database in ("raw", "published", "next"):
                 publisher._ddl(f"CREATE DATABASE IF NOT EXISTS {{{database}:Identifier}}")
             publisher._ddl("CREATE TABLE IF NOT EXISTS {raw:Identifier}.publish_journal", _CREATE_JOURNAL)
-            publisher._ddl("ALTER TABLE {raw:Identifier}.publish_journal", _ADD_BUILDS)
+            if not publisher._journal_names_builds():
+                publisher._ddl("ALTER TABLE {raw:Identifier}.publish_journal", _ADD_BUILDS)
             yield publisher
 
     def prepare(self, full_refresh: bool) -> None:
@@ -228,12 +229,7 @@ class _Publisher:
         self._write_journal(replace(self._read_journal(), state="candidate", pairs=(), before=UNKNOWN))
 
     def standing(self) -> Standing:
-        found = self._client.query(
-            "SELECT count() FROM system.columns WHERE database = {raw:String} AND table = 'publish_journal'"
-            " AND name = 'now_build'",
-            parameters=self._names,
-        )
-        if not found.first_row[0]:  # nothing was ever published, or by an older Footfall
+        if not self._journal_names_builds():  # nothing was ever published, or by an older Footfall
             return Standing(UNKNOWN, UNKNOWN)
         journal = self._read_journal()
         return Standing(journal.now, journal.before if journal.state in ("rolling back", "rolled back") else UNKNOWN)
@@ -456,6 +452,14 @@ class _Publisher:
         self._client.command(
             before + self._warehouse.on_cluster + after, parameters=self._names | (names or {}), settings=settings
         )
+
+    def _journal_names_builds(self) -> bool:
+        found = self._client.query(
+            "SELECT count() FROM system.columns WHERE database = {raw:String} AND table = 'publish_journal'"
+            " AND name = 'before_build'",
+            parameters=self._names,
+        )
+        return bool(found.first_row[0])
 
     def _read_journal(self) -> _Journal:
         rows = self._client.query(

@@ -232,6 +232,11 @@ def test_a_journal_that_does_not_name_builds_goes_on(house: House) -> None:
     house.publish(2, "users")
     publishing.rollback(house.warehouse)
     assert house.versions("users") == [1]
+    changed_at = f"SELECT metadata_modification_time FROM system.tables WHERE database = '{raw}'"
+    before = house.rows(changed_at)
+    time.sleep(1.1)
+    publishing.recover(house.warehouse)
+    assert house.rows(changed_at) == before
 
 
 def test_a_view_is_swapped_right_behind_the_tables_it_reads(house: House) -> None:
