@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from clickhouse_connect.driver.client import Client
 from dagster_dbt import DbtCliInvocation, DbtProject, dbt_assets
 from pydantic import Field
 
@@ -98,14 +99,17 @@ def _run_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: DbtRe
             invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
         # dbt takes seconds to start, and so does what the next step needs.
         import_in_background()
-        for event in invocation.stream():
-            if isinstance(event, dg.Output):
-                built += 1
-                say_how_far(built, len(context.assets_def.keys), event.output_name)
-                context.add_output_metadata(_table_metadata(warehouse, context, event), output_name=event.output_name)
-            elif isinstance(event, dg.AssetCheckResult):
-                passed += event.passed
-            yield event
+        with warehouse.client() as client:
+            for event in invocation.stream():
+                if isinstance(event, dg.Output):
+                    built += 1
+                    say_how_far(built, len(context.assets_def.keys), event.output_name)
+                    table = context.asset_key_for_output(event.output_name).path[-1]
+                    metadata = _table_metadata(client, warehouse.settings.next_database, table)
+                    context.add_output_metadata(metadata, output_name=event.output_name)
+                elif isinstance(event, dg.AssetCheckResult):
+                    passed += event.passed
+                yield event
         failures = _failures(invocation)
     finally:
         if failures:
@@ -141,33 +145,23 @@ def _plainly(message: str) -> str:
     return re.sub(r"\s*\((version \d|for url).*$", "", line.partition("server response: ")[2] or line)
 
 
-def _table_metadata(
-    warehouse: Warehouse, context: dg.AssetExecutionContext, output: "dg.Output[Any]"
-) -> dict[str, Any]:
+def _table_metadata(client: Client, database: str, table: str) -> dict[str, Any]:
     """Row count and columns of the table just built; both are metadata to ClickHouse, no row is read."""
-    names = {
-        "db": warehouse.settings.next_database,
-        "table": context.asset_key_for_output(output.output_name).path[-1],
-    }
-    client = warehouse.client()
-    try:
-        columns = client.query(
-            """
+    columns, rows = client.query(
+        """
+        SELECT
+            groupArray((name, type, comment)) AS columns,
+            (SELECT any(total_rows) FROM system.tables WHERE database = {db:String} AND name = {table:String}) AS rows
+        FROM (
             SELECT name, type, comment FROM system.columns
             WHERE database = {db:String} AND table = {table:String} ORDER BY position
-            """,
-            parameters=names,
-        ).result_rows
-        rows = client.query(
-            "SELECT total_rows FROM system.tables WHERE database = {db:String} AND name = {table:String}",
-            parameters=names,
-        ).result_rows
-    finally:
-        client.close()
+        )
+        """,
+        parameters={"db": database, "table": table},
+    ).result_rows[0]
     schema = dg.TableSchema(
         [dg.TableColumn(name, type=kind, description=comment or None) for name, kind, comment in columns]
     )
-    row_count = rows[0][0] if rows else None
     # A view has no row count.
-    counted = {} if row_count is None else {"dagster/row_count": row_count}
+    counted = {} if rows is None else {"dagster/row_count": rows}
     return {"dagster/column_schema": schema, **counted}
