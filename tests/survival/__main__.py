@@ -19,15 +19,15 @@ def main() -> int:
     rng = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = home_in(Path(folder))
-        for number in range(arguments.rounds):
+        for number in range(arguments.rounds + 1):
             each = random_round(rng, number)
-            print(f"round {number + 1}: killed {'; '.join(map(str, each.at_load + each.at_build))}", flush=True)
+            print(f"round {number}: {'; '.join(map(str, each.at_load + each.at_build)) or 'undisturbed'}", flush=True)
             home.suffer(each)
             differences = home.differences()
             if differences:
                 print("\n".join(differences))
                 return 1
-    print(f"{arguments.rounds} rounds: every one ended as if undisturbed")
+    print(f"{arguments.rounds} rounds: every one ended as if undisturbed; {home.wounds} of {home.blows} blows landed")
     return 0
 
 

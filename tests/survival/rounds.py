@@ -21,25 +21,22 @@ from warehouse.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 EVENTS_PER_FILE = 60
-# After these words on stderr it happens, within about so many seconds.
-PUBLISHING = ("Great Expectations:", 1.0)
-BUILDING = ("Building:", 20.0)
-STARTING = ("", 6.0)
+# What a command says on its way, on stderr; '' is its start.
+START, BUILDING, CHECKED = "", "Building:", "Great Expectations:"
 # Much longer than anything takes: a command that hangs is a failure, too.
 PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
 class Blow:
-    """Who is killed (command, dbt or warehouse), and when: this share of the seconds that follow a sentence."""
+    """Who is killed (command, dbt or warehouse), and when: this share of the time from a sentence to the end."""
 
     victim: str
-    after: tuple[str, float]
+    after: str
     share: float
 
     def __str__(self) -> str:
-        sentence, seconds = self.after
-        return f"{self.victim} {self.share * seconds:.2f} s after {sentence or 'the start'!r}"
+        return f"{self.victim} {self.share:.0%} of the way from {self.after or 'the start'!r} to the end"
 
 
 @dataclass(frozen=True)
@@ -47,19 +44,24 @@ class Round:
     """A file, the blows at its load and those at the build that follows."""
 
     file: File
-    at_load: tuple[Blow, ...]
-    at_build: tuple[Blow, ...]
+    at_load: tuple[Blow, ...] = ()
+    at_build: tuple[Blow, ...] = ()
 
 
 def random_round(rng: random.Random, number: int) -> Round:
-    """A round with one blow at the load and one or two at the build; every third file replaces an earlier one."""
+    """A round with one blow at the load and one or two at the build; every third file replaces an earlier one.
+
+    Round 0 is undisturbed, so that it is known how long things take here.
+    """
     name = f"events-{number if number % 3 else number // 2}.ndjson"
     file = File("events", name, [event(rng) for _ in range(EVENTS_PER_FILE)])
-    at_load = (Blow(rng.choice(["command", "warehouse"]), STARTING, rng.random()),)
+    if number == 0:
+        return Round(file)
+    at_load = (Blow(rng.choice(["command", "warehouse"]), START, rng.random()),)
     at_build = []
     for _ in range(rng.choice([1, 1, 2])):
         victim = rng.choice(["command", "dbt", "warehouse"])
-        after = BUILDING if victim == "dbt" else rng.choice([STARTING, BUILDING, PUBLISHING])
+        after = BUILDING if victim == "dbt" else rng.choice([START, BUILDING, CHECKED])
         at_build.append(Blow(victim, after, rng.random()))
     return Round(file, at_load, tuple(at_build))
 
@@ -72,6 +74,11 @@ class Home:
     folder: Path
     undisturbed: Builder | None = None
     not_yet_there: list[File] = field(default_factory=list)
+    # By command and sentence: the seconds from there to the end when nobody disturbed it.
+    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+    blows: int = 0
+    # Blows after which the command did not end well.
+    wounds: int = 0
 
     def suffer(self, each: Round) -> None:
         """Load and build with all blows; after the last one each command is run to a good end."""
@@ -119,27 +126,36 @@ class Home:
             )  # fmt: skip
 
     def _run(self, *arguments: str) -> tuple[int, str]:
+        """Undisturbed: what it ended with and said. Notes how long it takes from each sentence to the end."""
         command = self._start(*arguments)
+        met: dict[str, float] = {}
         try:
-            return command.wait(PATIENCE), self._said.read_text()
+            deadline = time.monotonic() + PATIENCE
+            while command.poll() is None and time.monotonic() < deadline:
+                said = self._said.read_text()
+                met |= {s: time.monotonic() for s in (START, BUILDING, CHECKED) if s in said and s not in met}
+                time.sleep(0.02)
         finally:
             command.kill()
+        self.seconds |= {(arguments[0], sentence): time.monotonic() - at for sentence, at in met.items()}
+        return command.wait(), self._said.read_text()
 
     def _strike(self, blow: Blow, *arguments: str) -> None:
         command = self._start(*arguments)
-        sentence, seconds = blow.after
         try:
-            wait_until(lambda: sentence in self._said.read_text() or command.poll() is not None, PATIENCE)
-            time.sleep(blow.share * seconds)
+            wait_until(lambda: blow.after in self._said.read_text() or command.poll() is not None, PATIENCE)
+            time.sleep(blow.share * self.seconds[arguments[0], blow.after])
             # Whoever has ended already, or has not begun yet, is not hurt.
             for pid in self._pids(blow.victim, command.pid):
                 kill(pid)
             # Of dbt's or the warehouse's end the command must hear, and end itself.
             if blow.victim == "command":
                 command.kill()
-            command.wait(PATIENCE)
+            code = command.wait(PATIENCE)
         finally:
             command.kill()
+        self.blows += 1
+        self.wounds += code != 0
 
     def _pids(self, victim: str, command: int) -> list[int]:
         if victim == "dbt":
