@@ -82,6 +82,9 @@ def _insert(table: Table, mapping: Mapping[str, str], tenant: str, source: str, 
     markers["fields"] = spellings.texts(spellings.fields)
     if table.name == EVENTS:
         markers |= _event_markers(spellings)
+    else:
+        markers["parsed_fields"] = Template(_file("parsed_fields")).substitute(markers)
+    markers["unreadable"] = _file("unreadable")
     text = Template(_file(table.name)).substitute(markers)
     parameters: Parameters = {
         "outer_type": spellings.outer_type,

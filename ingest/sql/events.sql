@@ -69,12 +69,7 @@ WITH
         SELECT
             *,
             multiIf(
-                problem != '', problem,
-                empty(keys), multiIf(
-                    NOT isValidUTF8(text), 'not valid UTF-8',
-                    NOT isValidJSON(text), 'not readable as JSON',
-                    'not a JSON object with fields'
-                ),
+                $unreadable,
                 tenant_id_text = '', 'no tenant',
                 event_text = '', 'no event name',
                 id = '', 'no distinct_id',

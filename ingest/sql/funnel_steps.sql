@@ -5,23 +5,7 @@ INSERT INTO {raw:Identifier}.incoming_funnel_steps
     window_seconds, mode
 )
 WITH
-    parsed AS
-    (
-        SELECT
-            line,
-            text,
-            problem,
-            JSONExtractKeys(text) AS keys,
-            JSONExtract(text, {outer_type:String}) AS outer_fields
-        FROM $source
-    ),
-    fields AS
-    (
-        SELECT
-            *,
-            $fields
-        FROM parsed
-    ),
+    $parsed_fields,
     typed AS
     (
         SELECT
@@ -36,12 +20,7 @@ WITH
         SELECT
             *,
             multiIf(
-                problem != '', problem,
-                empty(keys), multiIf(
-                    NOT isValidUTF8(text), 'not valid UTF-8',
-                    NOT isValidJSON(text), 'not readable as JSON',
-                    'not a JSON object with fields'
-                ),
+                $unreadable,
                 funnel_id_text = '', 'no funnel_id',
                 ifNull(step, 0) < 1, 'step_number is not a whole number from 1 on',
                 ifNull(window_length, 0) < 1, 'window_seconds is not a whole number from 1 on',

@@ -5,23 +5,7 @@ INSERT INTO {raw:Identifier}.incoming_identity_mappings
     is_deleted
 )
 WITH
-    parsed AS
-    (
-        SELECT
-            line,
-            text,
-            problem,
-            JSONExtractKeys(text) AS keys,
-            JSONExtract(text, {outer_type:String}) AS outer_fields
-        FROM $source
-    ),
-    fields AS
-    (
-        SELECT
-            *,
-            $fields
-        FROM parsed
-    ),
+    $parsed_fields,
     typed AS
     (
         SELECT
@@ -37,12 +21,7 @@ WITH
         SELECT
             *,
             multiIf(
-                problem != '', problem,
-                empty(keys), multiIf(
-                    NOT isValidUTF8(text), 'not valid UTF-8',
-                    NOT isValidJSON(text), 'not readable as JSON',
-                    'not a JSON object with fields'
-                ),
+                $unreadable,
                 anonymous_id_text = '', 'no anonymous_id',
                 user_id_text = '', 'no user_id',
                 kind_found NOT IN ('link', 'merge'), 'kind is neither link nor merge',

@@ -5,23 +5,7 @@ INSERT INTO {raw:Identifier}.incoming_retention_definitions
     return_filter, kind, period
 )
 WITH
-    parsed AS
-    (
-        SELECT
-            line,
-            text,
-            problem,
-            JSONExtractKeys(text) AS keys,
-            JSONExtract(text, {outer_type:String}) AS outer_fields
-        FROM $source
-    ),
-    fields AS
-    (
-        SELECT
-            *,
-            $fields
-        FROM parsed
-    ),
+    $parsed_fields,
     typed AS
     (
         SELECT
@@ -35,12 +19,7 @@ WITH
         SELECT
             *,
             multiIf(
-                problem != '', problem,
-                empty(keys), multiIf(
-                    NOT isValidUTF8(text), 'not valid UTF-8',
-                    NOT isValidJSON(text), 'not readable as JSON',
-                    'not a JSON object with fields'
-                ),
+                $unreadable,
                 retention_id_text = '', 'no retention_id',
                 kind_found NOT IN ('first_time', 'recurring'), 'kind is neither first_time nor recurring',
                 period_found NOT IN ('day', 'week', 'month'), 'period is none of day, week, month',
