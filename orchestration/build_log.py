@@ -106,8 +106,7 @@ def failed(warehouse: Warehouse, build_id: str, checks: tuple[str, ...]) -> None
 
 def builds(warehouse: Warehouse) -> list[Build]:
     """All builds, the latest first; empty if nothing was ever built."""
-    client = warehouse.client()
-    try:
+    with warehouse.client() as client:
         if not exists(warehouse, warehouse.settings.database, "build_log"):
             return []
         rows = client.query(
@@ -115,8 +114,6 @@ def builds(warehouse: Warehouse) -> list[Build]:
             parameters={"db": warehouse.settings.database},
         ).named_results()
         return [Build(**{**row, "failed_checks": tuple(row["failed_checks"])}) for row in rows]
-    finally:
-        client.close()
 
 
 def get(warehouse: Warehouse, build_id: str) -> Build:
@@ -135,36 +132,27 @@ def last_published(warehouse: Warehouse) -> Build | None:
 
 def exists(warehouse: Warehouse, database: str, table: str) -> bool:
     """Whether there is such a table."""
-    client = warehouse.client()
-    try:
+    with warehouse.client() as client:
         found = client.query(
             "SELECT count() FROM system.tables WHERE database = {db:String} AND name = {table:String}",
             parameters={"db": database, "table": table},
         )
         return bool(found.first_row[0])
-    finally:
-        client.close()
 
 
 def _create(warehouse: Warehouse) -> None:
-    client = warehouse.client()
-    try:
+    with warehouse.client() as client:
         database = {"db": warehouse.settings.database}
         client.command("CREATE DATABASE IF NOT EXISTS {db:Identifier}", parameters=database)
         client.command(_CREATE, parameters=database)
-    finally:
-        client.close()
 
 
 def _write(warehouse: Warehouse, build: Build) -> None:
     now = datetime.now(UTC)
     row = [getattr(build, column) for column in _COLUMNS]
     row[_COLUMNS.index("failed_checks")] = list(build.failed_checks)
-    client = warehouse.client(warehouse.settings.database)
-    try:
+    with warehouse.client(warehouse.settings.database) as client:
         client.insert("build_log", [[*row, int(now.timestamp() * 1e6)]], column_names=[*_COLUMNS, "version"])
         # For those who read the table without FINAL; it is small. What is written stands whether this works or not.
         with suppress(ClickHouseError):
             client.command("OPTIMIZE TABLE build_log FINAL")
-    finally:
-        client.close()

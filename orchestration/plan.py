@@ -60,8 +60,7 @@ def make_plan(warehouse: Warehouse, *, full_refresh: bool = False) -> Plan:
 def _ledger(warehouse: Warehouse) -> tuple[int | None, int, int]:
     """The published to_seq (None: nothing is published), the newest committed seq, and the loads in between."""
     settings = warehouse.settings
-    client = warehouse.client()
-    try:
+    with warehouse.client() as client:
         published: int | None = None
         if build_log.exists(warehouse, settings.database, "int_build_range"):
             rows = client.query(
@@ -81,8 +80,6 @@ def _ledger(warehouse: Warehouse) -> tuple[int | None, int, int]:
             parameters={"raw": settings.raw_database, "seq": published or 0},
         ).first_row
         return published, int(to_seq), int(waiting)
-    finally:
-        client.close()
 
 
 def _project_hash(settings: Settings) -> str:

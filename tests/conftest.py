@@ -12,6 +12,12 @@ from warehouse.ports import free_ports
 from warehouse.settings import Settings
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with long tests come first, so that in the end no worker is left alone with one."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """The local server of this test session (of this worker, under xdist), on random ports, in a home of its own."""

@@ -15,6 +15,8 @@ from tests.exactness.builds import Builder, drop
 from tests.exactness.stories import File, Row
 from warehouse.connection import Warehouse
 
+pytestmark = pytest.mark.slow
+
 
 def event(tenant: str, day: str, distinct_id: str, **more: object) -> Row:
     return {"tenant_id": tenant, "event": "click", "timestamp": f"{day}T10:00:00Z", "distinct_id": distinct_id, **more}

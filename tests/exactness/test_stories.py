@@ -50,6 +50,7 @@ def in_one_file_each(files: list[File], seed: int) -> list[File]:
     return merged
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(540)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_build_equals_a_full_rebuild_and_any_other_order(
