@@ -54,6 +54,18 @@
 {% endmacro %}
 
 
+{# Whom the ids that `ids` (a CTE or relation with tenant_id, distinct_id) names belong to; all ids on a full build. #}
+{% macro people_of(ids) -%}
+    (
+        select tenant_id, distinct_id, user_id, is_identified
+        from {{ ref('identities') }}
+        {% if not is_full_build() -%}
+        where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ids }})
+        {%- endif %}
+    )
+{%- endmacro %}
+
+
 {# The published identities before this build. #}
 {% macro identities_before() -%}
     {{ before('identities', {

@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'anonymous_id', 'user_id', 'kind', 'event_date', 'session_key'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed(
         'changed_event_links', ['tenant_id', 'anonymous_id', 'user_id', 'kind', 'event_date', 'session_key']
     ) }}",

@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'distinct_id', 'other_id', 'side'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook=[
         "{{ delete_changed_link_ends('anonymous_id', 'user_id') }}",
         "{{ delete_changed_link_ends('user_id', 'anonymous_id') }}",

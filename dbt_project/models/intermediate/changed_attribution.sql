@@ -40,7 +40,7 @@ stretches as (
             changed.timestamp as from_at,
             changed.timestamp as to_at
         from changed_conversions as changed
-        inner join {{ ref('identities') }} as identities
+        inner join {{ people_of('changed_conversions') }} as identities
             on changed.tenant_id = identities.tenant_id and changed.distinct_id = identities.distinct_id
         union all
         select
@@ -54,6 +54,12 @@ stretches as (
     group by tenant_id, user_id
 ),
 
+ids as (
+    select tenant_id, distinct_id, user_id
+    from {{ ref('identities') }}
+    where (tenant_id, user_id) in (select tenant_id, user_id from stretches)
+),
+
 conversions as (
     select
         conversions.tenant_id as tenant_id,
@@ -64,13 +70,9 @@ conversions as (
         conversions.revenue as revenue,
         1 as is_current
     from {{ ref('int_conversions') }} as conversions
-    inner join {{ ref('identities') }} as identities
+    inner join ids as identities
         on conversions.tenant_id = identities.tenant_id and conversions.distinct_id = identities.distinct_id
-    where (conversions.tenant_id, conversions.distinct_id) in (
-        select tenant_id, distinct_id
-        from {{ ref('identities') }}
-        where (tenant_id, user_id) in (select tenant_id, user_id from stretches)
-    )
+    where (conversions.tenant_id, conversions.distinct_id) in (select tenant_id, distinct_id from ids)
     union all
     select
         tenant_id,

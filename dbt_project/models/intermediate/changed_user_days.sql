@@ -39,7 +39,7 @@ select
     identities.user_id as user_id,
     days.event_date as date
 from changed_id_days as days
-inner join {{ ref('identities') }} as identities
+inner join {{ people_of('changed_id_days') }} as identities
     on days.tenant_id = identities.tenant_id and days.distinct_id = identities.distinct_id
 union distinct
 select

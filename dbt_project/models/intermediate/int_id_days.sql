@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'distinct_id', 'event_date', 'session_key'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}",
 ) }}
 -- One row per (tenant_id, distinct_id, event_date, session_key): what one id did in one visit on one day. People are

@@ -4,6 +4,7 @@
     engine='MergeTree()',
     order_by=['tenant_id', 'event_date', 'event', 'hour', 'distinct_id', 'session_key'],
     partition_by='toYYYYMM(event_date)',
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed(
         'changed_events', ['tenant_id', 'event_date', 'event', 'hour', 'distinct_id', 'session_key']
     ) }}",

@@ -4,6 +4,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'user_id', 'date', 'matcher_id'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook=[
         "{{ delete_changed('changed_user_days', ['tenant_id', 'user_id', 'date']) }}",
         "{{ delete_changed('changed_retention_matchers', ['tenant_id', 'matcher_id'], where='is_gone or is_new') }}",

@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'session_key', 'session_start'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed('changed_sessions_before', ['tenant_id', 'session_key', 'session_start']) }}",
 ) }}
 -- depends_on: {{ ref('changed_session_keys') }}, {{ ref('changed_sessions_before') }}

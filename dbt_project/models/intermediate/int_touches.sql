@@ -4,6 +4,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'user_id', 'session_start', 'session_id'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     query_settings={'short_circuit_function_evaluation': 'disable'},
     pre_hook="{{ delete_changed(
         'changed_session_rows', ['tenant_id', 'user_id', 'session_start', 'session_id']

@@ -57,7 +57,7 @@ people as (
         anyIf(identities.user_id, ids.is_first) as first_user_id,
         maxIf(ids.first_says_identified or identities.is_identified, ids.is_first) as starts_identified
     from ids
-    inner join {{ ref('identities') }} as identities
+    inner join {{ people_of('ids') }} as identities
         on ids.tenant_id = identities.tenant_id and ids.distinct_id = identities.distinct_id
     group by tenant_id, session_key, session_start
 )

@@ -10,7 +10,9 @@
         {{ keys }},
         count() as rows_count
     from {{ model }}
+    {% if not is_full_build() -%}
     where ({{ keys }}) in (select {{ keys }} from {{ model }} where {{ written_by_this_build() }})
+    {% endif -%}
     group by {{ keys }}
     having count() > 1
 {% endtest %}

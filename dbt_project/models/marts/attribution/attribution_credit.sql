@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id', 'model', 'session_id'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed(
         'changed_attribution', ['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id']
     ) }}",

@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'date', 'event', 'hour'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed('changed_event_hours', ['tenant_id', 'date', 'event', 'hour']) }}",
 ) }}
 -- One row per (tenant_id, event, date, hour) in which the event happened.
@@ -32,6 +33,6 @@ select
     uniqExact(identities.user_id) as users_count,
     {{ build_seq() }} as _build_seq
 from counts
-inner join {{ ref('identities') }} as identities
+inner join {{ people_of('counts') }} as identities
     on counts.tenant_id = identities.tenant_id and counts.distinct_id = identities.distinct_id
 group by tenant_id, event, date, hour

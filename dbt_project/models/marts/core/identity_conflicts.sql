@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'anonymous_id', 'rejected_user_id'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed('changed_conflict_ids', ['tenant_id', 'anonymous_id']) }}",
 ) }}
 -- One row per (tenant_id, anonymous_id, rejected_user_id): a link that stands but leads to another person than the one
@@ -20,6 +21,12 @@ with links as (
         {{ only_changed(
             'changed_conflict_ids', ['tenant_id', 'anonymous_id'], own_columns=['tenant_id', 'distinct_id']
         ) }}
+),
+
+ids as (
+    select tenant_id, anonymous_id as distinct_id from links
+    union distinct
+    select tenant_id, rejected_user_id as distinct_id from links
 )
 
 select
@@ -30,8 +37,8 @@ select
     links.first_seen_at as first_seen_at,
     {{ build_seq() }} as _build_seq
 from links
-inner join {{ ref('identities') }} as kept
+inner join {{ people_of('ids') }} as kept
     on links.tenant_id = kept.tenant_id and links.anonymous_id = kept.distinct_id
-inner join {{ ref('identities') }} as rejected
+inner join {{ people_of('ids') }} as rejected
     on links.tenant_id = rejected.tenant_id and links.rejected_user_id = rejected.distinct_id
 where kept.user_id != rejected.user_id

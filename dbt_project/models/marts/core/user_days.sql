@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'user_id', 'date'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed('changed_user_days', ['tenant_id', 'user_id', 'date']) }}",
 ) }}
 -- One row per (tenant_id, user_id, date) on which the person sent an event or started a session.

@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'user_id'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed('changed_users', ['tenant_id', 'user_id']) }}",
 ) }}
 -- One row per person (tenant_id, user_id) with at least one event, anonymous people included.

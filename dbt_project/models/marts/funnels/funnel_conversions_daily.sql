@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'funnel_id', 'entry_date', 'step_number'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook=[
         "{{ delete_changed('changed_funnel_days', ['tenant_id', 'funnel_id', 'entry_date']) }}",
         "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",

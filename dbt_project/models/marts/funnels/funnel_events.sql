@@ -4,6 +4,7 @@
     engine='MergeTree()',
     order_by=['tenant_id', 'funnel_id', 'entry_date', 'user_id', 'step_number'],
     partition_by='toYYYYMM(entry_date)',
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook=[
         "{{ delete_changed('changed_funnel_entries', ['tenant_id', 'funnel_id', 'user_id', 'entry_date']) }}",
         "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",

@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number'],
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed(
         'changed_retention_cells', ['tenant_id', 'retention_id', 'cohort_date', 'period_number']
     ) }}",

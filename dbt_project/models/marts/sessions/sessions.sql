@@ -4,6 +4,7 @@
     engine='MergeTree()',
     order_by=['tenant_id', 'session_date', '_session_key', 'session_start'],
     partition_by='toYYYYMM(session_date)',
+    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     query_settings={'short_circuit_function_evaluation': 'disable'},
     pre_hook="{{ delete_changed_sessions() }}",
 ) }}
