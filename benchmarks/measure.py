@@ -154,7 +154,6 @@ def history(folder: Path, events_per_day: int, days: int) -> Figures:
             "one login, rows read": login_rows,
             "server peak, MB": _server_peak(warehouse),
             "python peak, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-            "dbt peak, MB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
         }
 
 
