@@ -16,6 +16,7 @@ from ingest.loading import load_paths
 from orchestration.plan import make_plan
 from tests.cli.conftest import footfall_of
 from tests.exactness.builds import Builder
+from tests.exactness.stories import File
 from warehouse import publishing
 from warehouse.connection import Warehouse
 
@@ -34,6 +35,7 @@ class Night:
     """A warehouse on the morning after, and when the night's build began."""
 
     warehouse: Warehouse
+    builder: Builder
     began: datetime
 
 
@@ -55,7 +57,7 @@ def night(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     _load(warehouse, [last])
     began = _now(warehouse)
     builder.build(publish=False)
-    yield Night(warehouse, began)
+    yield Night(warehouse, builder, began)
     with server.client() as client:
         for database in (*names.values(), warehouse.settings.next_database):
             client.command("DROP DATABASE IF EXISTS {db:Identifier} SYNC", parameters={"db": database})
@@ -75,9 +77,15 @@ def _now(warehouse: Warehouse) -> datetime:
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["int_events", "events"])
 def test_no_model_or_test_reads_all_events_on_an_ordinary_night(night: Night, table: str) -> None:
-    settings = night.warehouse.settings
+    greedy = _greedy_queries(night.warehouse, night.began, table)
+    assert not greedy, "\n".join(greedy)
+
+
+def _greedy_queries(warehouse: Warehouse, began: datetime, table: str) -> list[str]:
+    """The queries of models and tests since then that read more than the largest share of all events."""
+    settings = warehouse.settings
     database = settings.next_database if table == "int_events" else settings.raw_database
-    with night.warehouse.client() as client:
+    with warehouse.client() as client:
         client.command("SYSTEM FLUSH LOGS")
         rows = client.query(
             "SELECT count() FROM {db:Identifier}.{table:Identifier}",
@@ -97,17 +105,16 @@ def test_no_model_or_test_reads_all_events_on_an_ordinary_night(night: Night, ta
                 AND node != ''
             ORDER BY read_rows DESC
             """,
-            parameters={"began": night.began, "table": f"{database}.{table}"},
+            parameters={"began": began, "table": f"{database}.{table}"},
         ).result_rows
     assert rows >= 0.9 * DAYS * EVENTS_PER_DAY
     assert queries, f"no query of the build read {table}: this test does not see what it looks for"
     most = LARGEST_SHARE * rows
-    greedy = [
+    return [
         f"{node}: {read:,} rows, {of_table:,} of them of the {rows:,} of {table}: {query}"
         for node, read, query in queries
-        if read > most and (of_table := _rows_read(night.warehouse, query, database, table, read)) > most
+        if read > most and (of_table := _rows_read(warehouse, query, database, table, read)) > most
     ]
-    assert not greedy, "\n".join(greedy)
 
 
 def _rows_read(warehouse: Warehouse, query: str, database: str, table: str, at_most: int) -> int:
@@ -134,6 +141,32 @@ def test_a_build_with_nothing_to_do_is_quick_and_touches_nothing(night: Night) -
     assert seconds < LONGEST_NOTHING_SECONDS
     assert _tables(warehouse) == before
     assert _parts_written_since(warehouse, began) == []
+
+
+@pytest.mark.slow
+def test_a_login_that_moves_a_whole_history_reads_no_other_peoples(night: Night) -> None:
+    warehouse = night.warehouse
+    with warehouse.client(warehouse.settings.database) as client:
+        tenant, anonymous_id, last = client.query(
+            "SELECT tenant_id, user_id, toString(last_seen_at) FROM users WHERE NOT is_identified"
+            " ORDER BY events_count DESC, user_id LIMIT 1"
+        ).first_row
+    login = {
+        "tenant_id": tenant, "event": "$identify", "distinct_id": "somebody new", "timestamp": last,
+        "properties": {"$anon_distinct_id": anonymous_id},
+    }  # fmt: skip
+    night.builder.load(File("events", "login.ndjson", [login]))
+    began = _now(warehouse)
+    night.builder.build()
+    greedy = _greedy_queries(warehouse, began, "int_events")
+    assert not greedy, "\n".join(greedy)
+    with warehouse.client(warehouse.settings.database) as client:
+        of_somebody = client.query(
+            "SELECT uniqExact(user_id), any(user_id) FROM identities"
+            " WHERE tenant_id = {tenant:String} AND distinct_id IN ({id:String}, 'somebody new')",
+            parameters={"tenant": tenant, "id": anonymous_id},
+        ).first_row
+    assert of_somebody == (1, "somebody new")
 
 
 def _databases(warehouse: Warehouse) -> list[str]:
