@@ -51,7 +51,9 @@ def night(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         folder / "landing", events_per_day=EVENTS_PER_DAY, days=DAYS + 1, first_day=date(2026, 1, 1), seed=3
     )
     last = days.pop()
-    _load(warehouse, days)
+    history = folder / "history.ndjson"
+    history.write_bytes(b"".join(day.read_bytes() for day in days))
+    _load(warehouse, [history])
     builder.build()
     last.write_bytes(b"".join(last.read_bytes().splitlines(keepends=True)[-EVENTS_OF_THE_NIGHT:]))
     _load(warehouse, [last])
