@@ -15,6 +15,8 @@ INTERRUPTED = 130
 # What the client library puts before the server's own words, and what the server adds after them.
 _BEFORE = re.compile(r"^.*?server response: ")
 _AFTER = re.compile(r"\s*\(version \d.*$")
+# As the operating system, SQLite (Dagster's record) and the warehouse put it.
+_FULL = re.compile(r"No space left on device|disk is full|NOT_ENOUGH_SPACE")
 
 
 def report(error: Exception, *, verbose: bool) -> int:
@@ -30,7 +32,9 @@ def report(error: Exception, *, verbose: bool) -> int:
             print(error.next_step, file=sys.stderr)
         return error.exit_code
     print(f"Error: {one_line(error)}", file=sys.stderr)
-    if not verbose:
+    if _FULL.search(str(error)):
+        print("The disk is full: make room and run the same command again.", file=sys.stderr)
+    elif not verbose:
         print("The same command with --verbose shows where it happened.", file=sys.stderr)
     return FAILED
 

@@ -1,11 +1,13 @@
 """Exit codes, and errors of one sentence with a next step."""
 
+import errno
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 
-from cli.errors import first_clickhouse_line
+from cli.errors import first_clickhouse_line, report
 from tests.cli.conftest import ROOT, Footfall
 
 
@@ -61,3 +63,16 @@ def test_a_server_error_is_its_first_line_without_version_and_address() -> None:
         " (UNKNOWN_TABLE) (version 26.9.2.1) (for url http://127.0.0.1:1)\nStack trace:"
     )
     assert first_clickhouse_line(wrapped) == "Code: 60. DB::Exception: Unknown table nope. (UNKNOWN_TABLE)"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        sqlite3.OperationalError("database or disk is full"),
+        RuntimeError("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)"),
+    ],
+)
+def test_a_full_disk_is_called_so_whoever_met_it(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(error, verbose=False) == 1
+    assert "make room and run the same command again" in capsys.readouterr().err
