@@ -96,8 +96,8 @@ def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> Footfa
     if publishing.standing(warehouse).published.build_id == outcome.run_id:
         return FootfallError(
             f"The build stopped while it was being published: {'; '.join(reasons[:3]).rstrip('.')}{more}.",
-            f"Tables in {settings.database} can be of two versions until the next `footfall build` or `footfall"
-            f" rollback` has finished the swap, which it does first of all. The whole story is in {log}.",
+            f"If the swap is not finished, tables in {settings.database} are of two versions until the next `footfall"
+            f" build` or `footfall rollback` has finished it, which it does first of all. The whole story is in {log}.",
         )
     return FootfallError(
         f"The build failed and nothing was published: {'; '.join(reasons[:3]).rstrip('.')}{more}.",

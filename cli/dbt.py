@@ -8,8 +8,9 @@ from warehouse.connection import connect
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
-# Commands that change tables, and so need the lock.
+# Commands that change tables, and so need the lock; and all others.
 _WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
+_READING = {"clean", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse", "show", "source", "test"}
 _HELP = {"--help", "-h"}
 
 
@@ -34,7 +35,8 @@ def run_dbt(arguments: tuple[str, ...]) -> int:
             "DBT_PROJECT_DIR": project,
             "DBT_PROFILES_DIR": project,
         }
-        writes = not _WRITING.isdisjoint(arguments) and _HELP.isdisjoint(arguments)
+        subcommand = next((word for word in arguments if word in _WRITING | _READING), "")
+        writes = subcommand in _WRITING and _HELP.isdisjoint(arguments)
         with exclusive(settings, "dbt") if writes else nullcontext():
             if writes:
                 build_log.settle(warehouse)

@@ -23,7 +23,7 @@ def load_day(warehouse: Warehouse, table: str, day: date) -> list[LoadResult]:
     """Make the loads of a landing day what its folder holds; the caller holds the writer lock.
 
     A file that failed leaves its earlier load standing: bad input never costs good data. Raises FootfallError if the
-    day has loads and there is no landing folder at all.
+    day has loads and the landing folder is empty or not there at all.
     """
     return list(_load_day(warehouse, table, day))
 
@@ -36,11 +36,17 @@ def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResul
     _require_landing(place.parent, _standing(warehouse, target, partition))
     found = files.find([place]) if place.exists() else []
     skipped = []
+    is_interrupted = False
     for result in loader.load_all(found, replace=True, partition=partition):
+        is_interrupted |= result.may_heal
         if result.status == "skipped":
             skipped.append(result)
         else:
             yield result
+    if is_interrupted:
+        # The day has to be loaded again; until then no load is taken for that of a file that is gone.
+        yield from skipped
+        return
     # A file that was renamed: the load under its old name goes on to stand for it.
     kept = {result.load_id for result in skipped}
     standing = _standing(warehouse, target, partition)
@@ -69,10 +75,14 @@ def _require_landing(landing: Path, standing: Sequence[ledger.Load]) -> None:
 
 def _let_go(warehouse: Warehouse, gone: Sequence[ledger.Load]) -> Iterator[LoadResult]:
     """Supersede the loads of files that are no longer there."""
+    raw = warehouse.settings.raw_database
     with warehouse.client() as client:
+        for table in {load.table for load in gone}:
+            # Before the ledger knows a later load, as every load does.
+            ledger.remove_remains(client, raw, table)
         for load in gone:
             nothing = ledger.new_load(ledger.new_load_id(), load.table, load.path)
-            committed = ledger.commit(client, warehouse.settings.raw_database, nothing, [load])
+            committed = ledger.commit(client, raw, nothing, [load])
             yield LoadResult(
                 Path(load.path), "superseded", load_seq=committed.load_seq, reason="the file is gone from the folder"
             )

@@ -202,7 +202,9 @@ class Loader:
             if has_begun:
                 ledger.stop(client, self._raw, load.load_id)
                 ledger.remove(client, self._raw, [self._table.name, "rejected_rows"], [load.load_id])
-            ledger.record_failure(client, self._raw, load)
+            # Remains are looked for behind the last load that the ledger knows: it must not know a later one yet.
+            if self._is_clean:
+                ledger.record_failure(client, self._raw, load)
         except (ClickHouseError, OSError):
             self._is_clean = False
         return LoadResult(path, "failed", load_id=load.load_id, reason=reason, may_heal=may_heal)
@@ -432,5 +434,5 @@ def _problem(text: str) -> Exception:
     if "CANNOT_PARSE" in text or "INCORRECT_DATA" in text or "Cannot parse" in text:
         return files.FileProblem(f"the file is not readable as JSON ({message[:200]})")
     if "NOT_ENOUGH_SPACE" in text or "No space left" in text:
-        return files.FileProblem("the disk is full; nothing of the file is visible", "Make room and load it again.")
+        return ClickHouseError("the disk is full; nothing of the file is visible. Make room and load it again.")
     return ClickHouseError(message)

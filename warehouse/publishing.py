@@ -299,7 +299,9 @@ class _Publisher:
             # A full refresh replaces everything, so it is the way out when a swap can no longer be finished.
             if not full_refresh:
                 raise
-            own_names = journal.own_names.union(pair.name for pair in journal.pairs)
+            published = self._objects("published")
+            swapped_in = {p.name for p in journal.pairs if _uuid_of(published, p.name) == p.next_uuid != _ABSENT}
+            own_names = journal.own_names | swapped_in
             self._write_journal(
                 replace(journal, state="candidate", pairs=(), own_names=own_names, now=UNKNOWN, before=UNKNOWN)
             )

@@ -175,6 +175,46 @@ def test_a_landing_folder_that_is_away_withdraws_nothing(desk: Desk, folder: Pat
     assert ids(desk) == []
 
 
+def test_a_day_that_the_warehouse_interrupted_withdraws_nothing(
+    desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = folder / "a.ndjson", folder / "b.ndjson"
+    old.write_bytes(ndjson([event()]))
+    load_day(desk.warehouse, "events", DAY)
+    old.rename(new)
+
+    def go_away(*_: object) -> None:
+        raise OperationalError("connection reset")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "alike", go_away)
+        assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["failed"]
+    assert ids(desk) == ["e1"]
+    assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["skipped"]
+
+
+def test_remains_outlive_neither_a_failed_cleaning_nor_a_withdrawal(
+    desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.ndjson").write_bytes(ndjson([event()]))
+    load_day(desk.warehouse, "events", DAY)
+    remove = ledger.remove
+
+    def fail(*_: object) -> None:
+        raise OperationalError("connection reset")
+
+    broken, other = desk.put("broken.json", '[{"a": 1}, oops'), desk.put("fine.ndjson", [event(event_id="2")])
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "remove", fail)
+        patch.setattr(ledger, "commit", fail)
+        list(load_paths(desk.warehouse, "events", [other, broken]))
+    assert ledger.remove is remove
+    assert len(desk.query("SELECT event_id FROM events")) == 2, "there are remains to be removed"
+    (folder / "a.ndjson").unlink()
+    assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["superseded"]
+    assert desk.remains() == 0
+
+
 def test_files_of_other_kinds_in_a_folder_are_left_alone(desk: Desk, folder: Path) -> None:
     for place in (folder, desk.folder / "exports"):
         place.mkdir(exist_ok=True)
