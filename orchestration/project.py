@@ -3,10 +3,10 @@
 Knows no Dagster, so that the command line can ask "is there anything to build?" at once.
 """
 
+import fcntl
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -51,8 +51,20 @@ def manifest(settings: Settings, project: Path) -> Path:
     fingerprint = _hash(project, files, lambda path: path.read_bytes())
     folder = artifacts_dir(settings) / "manifests"
     kept = folder / f"{fingerprint}.json"
-    if kept.exists():
-        return kept
+    if not kept.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        # Webserver, daemon and command line come here at once after a change; two parses would write the same files.
+        with (folder / "parsing.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                _parse(settings, project).replace(kept)
+                for outdated in set(folder.glob("*.json")) - {kept}:
+                    outdated.unlink()
+    return kept
+
+
+def _parse(settings: Settings, project: Path) -> Path:
+    """Let dbt parse the project; the path of the manifest it wrote."""
     # Not the target of the builds: they parse with another profile, and each would undo the other's partial parse.
     target = artifacts_dir(settings) / "parsed"
     parse = subprocess.run(
@@ -73,12 +85,7 @@ def manifest(settings: Settings, project: Path) -> Path:
             f"The dbt project in {project} does not parse:\n{(parse.stdout or parse.stderr).strip()}",
             "Mend it and try again.",
         )
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    unfinished = folder / f".{os.getpid()}.json"
-    shutil.copy(target / "manifest.json", unfinished)
-    unfinished.replace(kept)
-    return kept
+    return target / "manifest.json"
 
 
 def environment(settings: Settings) -> dict[str, str]:
