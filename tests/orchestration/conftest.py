@@ -1,13 +1,15 @@
 """A tiny dbt project, and raw rows put in place without the loader."""
 
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ingest import raw_tables
-from tests.cli.conftest import Footfall, footfall_of
+from tests.cli.conftest import ROOT, Footfall, environment_of, footfall_of
 from warehouse import publishing
 from warehouse.connection import Warehouse
 
@@ -20,10 +22,24 @@ def project(tmp_path: Path) -> Path:
     return Path(shutil.copytree(TINY, tmp_path / "project"))
 
 
+def variables_of(project: Path) -> dict[str, str]:
+    """What makes a command work on that copy of the tiny project, with a Dagster home beside it."""
+    return {"FOOTFALL_DBT_PROJECT_DIR": str(project), "DAGSTER_HOME": str(project.parent / "dagster")}
+
+
 @pytest.fixture
-def footfall(warehouse: Warehouse, project: Path, tmp_path: Path) -> Footfall:
+def footfall(warehouse: Warehouse, project: Path) -> Footfall:
     """The command, on the tiny project and with a Dagster home of this test's own."""
-    return footfall_of(warehouse, FOOTFALL_DBT_PROJECT_DIR=str(project), DAGSTER_HOME=str(tmp_path / "dagster"))
+    return footfall_of(warehouse, **variables_of(project))
+
+
+def start(warehouse: Warehouse, project: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """A footfall command on the tiny project, in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=ROOT, env=environment_of(warehouse, **variables_of(project)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
 
 def commit_load(warehouse: Warehouse, seq: int, *people: str) -> None:

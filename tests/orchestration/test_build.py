@@ -1,6 +1,5 @@
 """`footfall build`: the job build_warehouse from the ledger to the published tables."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +8,8 @@ import pytest
 
 from orchestration import build_log
 from orchestration.plan import make_plan
-from tests.cli.conftest import ROOT, Footfall
-from tests.orchestration.conftest import commit_load, publish_version, published_people
-from tests.survival.test_one_writer import start
+from tests.cli.conftest import ROOT, Footfall, environment_of
+from tests.orchestration.conftest import commit_load, publish_version, published_people, start, variables_of
 from warehouse import publishing
 from warehouse.connection import Warehouse
 from warehouse.lock import exclusive
@@ -184,16 +182,9 @@ print(_failures(DbtCliInvocation.run(
 
 def in_a_process(warehouse: Warehouse, project: Path, code: str) -> str:
     """What the code prints, run with this warehouse and the tiny project."""
-    variables = {
-        "FOOTFALL_HOME": str(warehouse.settings.home),
-        "FOOTFALL_RAW_DATABASE": warehouse.settings.raw_database,
-        "FOOTFALL_DATABASE": warehouse.settings.database,
-        "FOOTFALL_DBT_PROJECT_DIR": str(project),
-        "DAGSTER_HOME": str(project.parent / "dagster"),
-    }
     done = subprocess.run(
         [sys.executable, "-c", code, str(project.parent)],
-        cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=environment_of(warehouse, **variables_of(project)), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -9,7 +9,7 @@ import pytest
 
 from orchestration import build_log
 from tests.cli.conftest import footfall_of
-from tests.orchestration.conftest import TINY, commit_load, published_people
+from tests.orchestration.conftest import TINY, commit_load, published_people, variables_of
 from warehouse.connection import Warehouse
 
 INCREMENTAL = """
@@ -43,7 +43,7 @@ def test_a_build_on_a_full_disk(warehouse: Warehouse, tmp_path: Path) -> None:
     project = Path(shutil.copytree(TINY, tmp_path / "project"))
     users = project / "models" / "users.sql"
     users.write_text(INCREMENTAL.replace("MODEL", users.read_text()))
-    footfall = footfall_of(warehouse, FOOTFALL_DBT_PROJECT_DIR=str(project), DAGSTER_HOME=str(tmp_path / "dagster"))
+    footfall = footfall_of(warehouse, **variables_of(project))
     commit_load(warehouse, 1, "ada")
     assert footfall("build").returncode == 0
     commit_load(warehouse, 2, "ben")

@@ -1,35 +1,14 @@
 """A command that is killed takes its dbt with it; and of two builds at once the second says who is first."""
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
 
-from tests.orchestration.conftest import TINY, commit_load, published_people
+from tests.orchestration.conftest import TINY, commit_load, published_people, start
 from tests.survival.processes import children, is_alive, wait_until
 from warehouse.connection import Warehouse
-
-ROOT = Path(__file__).parents[2]
-
-
-def start(warehouse: Warehouse, project: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """A footfall command on the tiny project, in the background."""
-    variables = {
-        **os.environ,
-        "FOOTFALL_HOME": str(warehouse.settings.home),
-        "FOOTFALL_RAW_DATABASE": warehouse.settings.raw_database,
-        "FOOTFALL_DATABASE": warehouse.settings.database,
-        "FOOTFALL_DBT_PROJECT_DIR": str(project),
-        "DAGSTER_HOME": str(project.parent / "dagster"),
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *arguments],
-        cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
 
 
 def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(warehouse: Warehouse, tmp_path: Path) -> None:
