@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from clickhouse_connect.driver.binding import quote_identifier
@@ -26,54 +26,12 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
+from warehouse.journal import ABSENT, UNKNOWN, Entry, Journal, Pair, Standing, State, Version
 
 # What stays beside: staging views and this build's change feed; and what a dbt run that died leaves behind.
 _UNPUBLISHED = re.compile(r"stg_|changed_|.*__dbt_|\.|__published_")
 # A view beside names tables beside; this is its twin, in the words of the published database, that is swapped.
 _TWIN = "__published_"
-_ABSENT = UUID(int=0)
-
-State = Literal["candidate", "publishing", "published", "rolling back", "rolled back"]
-
-_CREATE_JOURNAL = """
-(
-    `database` String COMMENT 'The published database',
-    state LowCardinality(String) COMMENT 'candidate: a build has begun; published: next holds the version before',
-    pairs Array(Tuple(name String, next_name String, uuid UUID, next_uuid UUID)) COMMENT 'The last swap',
-    own_names Array(String) COMMENT 'What Footfall has published, and so may replace or remove',
-    now_build Tuple(build_id String, project_hash String) COMMENT 'What people read once the last swap is over',
-    before_build Tuple(build_id String, project_hash String) COMMENT 'What next holds once the last swap is over',
-    changed_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
-    version UInt64
-)
-ENGINE = ReplacingMergeTree(version)
-ORDER BY `database`
-COMMENT 'The state of publishing, one row per published database: see warehouse/publishing.py'
-"""
-# For a journal made by a Footfall that did not write down which build it published.
-_ADD_BUILDS = """
-    ADD COLUMN IF NOT EXISTS now_build Tuple(build_id String, project_hash String) AFTER own_names,
-    ADD COLUMN IF NOT EXISTS before_build Tuple(build_id String, project_hash String) AFTER now_build
-"""
-
-
-@dataclass(frozen=True)
-class Version:
-    """The build that made a set of tables, and the fingerprint of the project it was built with; '' = not known."""
-
-    build_id: str = ""
-    project_hash: str = ""
-
-
-UNKNOWN = Version()
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The version that people read (during a swap: will read once it is over), and one taken back by a rollback."""
-
-    published: Version
-    rolled_back: Version
 
 
 @dataclass(frozen=True)
@@ -91,30 +49,6 @@ class _Object:
     @property
     def is_cloneable(self) -> bool:
         return self.engine.endswith("MergeTree")
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """An object people read and the one beside it, by their UUIDs before the swap; `_ABSENT` = there is none."""
-
-    name: str
-    next_name: str
-    uuid: UUID
-    next_uuid: UUID
-
-    def reversed(self) -> "_Pair":
-        """The pair that swaps back."""
-        return replace(self, uuid=self.next_uuid, next_uuid=self.uuid)
-
-
-@dataclass(frozen=True)
-class _Journal:
-    state: State
-    pairs: tuple[_Pair, ...]
-    own_names: frozenset[str]
-    now: Version
-    before: Version
-    version: int
 
 
 def prepare(warehouse: Warehouse, full_refresh: bool = False) -> None:
@@ -167,13 +101,14 @@ def give_up_version_before(warehouse: Warehouse) -> None:
 def standing(warehouse: Warehouse) -> Standing:
     """What is published, by the journal; changes nothing, and needs no lock."""
     with warehouse.client() as client:
-        return _Publisher(warehouse, client).standing()
+        return Journal(warehouse, client).standing()
 
 
 class _Publisher:
     def __init__(self, warehouse: Warehouse, client: Client) -> None:
         self._warehouse = warehouse
         self._client = client
+        self._journal = Journal(warehouse, client)
         settings = warehouse.settings
         self._names = {
             "raw": settings.raw_database,
@@ -188,16 +123,14 @@ class _Publisher:
             publisher = cls(warehouse, client)
             for database in ("raw", "published", "next"):
                 publisher._ddl(f"CREATE DATABASE IF NOT EXISTS {{{database}:Identifier}}")
-            publisher._ddl("CREATE TABLE IF NOT EXISTS {raw:Identifier}.publish_journal", _CREATE_JOURNAL)
-            if not publisher._journal_names_builds():
-                publisher._ddl("ALTER TABLE {raw:Identifier}.publish_journal", _ADD_BUILDS)
+            publisher._journal.create()
             yield publisher
 
     def prepare(self, full_refresh: bool) -> None:
         self.recover(full_refresh)
         # First of all: from here on `next` does not hold the version before any more.
         self.begin_candidate()
-        journal = self._read_journal()
+        journal = self._journal.read()
         # A build that was killed has left its last statements running on the server, for nobody.
         self._client.command(
             "KILL QUERY WHERE current_database = {next:String} AND user = currentUser() SYNC", parameters=self._names
@@ -226,17 +159,11 @@ class _Publisher:
                 self._create_view(existing, self._names["published"], self._names["next"], name, name)
 
     def begin_candidate(self) -> None:
-        self._write_journal(replace(self._read_journal(), state="candidate", pairs=(), before=UNKNOWN))
-
-    def standing(self) -> Standing:
-        if not self._journal_names_builds():  # nothing was ever published, or by an older Footfall
-            return Standing(UNKNOWN, UNKNOWN)
-        journal = self._read_journal()
-        return Standing(journal.now, journal.before if journal.state in ("rolling back", "rolled back") else UNKNOWN)
+        self._journal.write(replace(self._journal.read(), state="candidate", pairs=(), before=UNKNOWN))
 
     def publish(self, version: Version) -> None:
         self.recover()
-        journal = self._read_journal()
+        journal = self._journal.read()
         if journal.state != "candidate":
             raise FootfallError(
                 f"There is no finished build in {self._names['next']} to publish.", "Run `footfall build` first."
@@ -261,17 +188,17 @@ class _Publisher:
         for name in self._order(candidates, published):
             candidate = candidates[name]
             next_name = f"{_TWIN}{name}" if candidate.is_view else name
-            before = published[name].uuid if name in published else _ABSENT
-            pairs.append(_Pair(name, next_name, before, beside[next_name].uuid))
+            before = published[name].uuid if name in published else ABSENT
+            pairs.append(Pair(name, next_name, before, beside[next_name].uuid))
         for name in sorted(journal.own_names & published.keys() - candidates.keys()):
             # Last, because until then an old view may still read it.
-            pairs.append(_Pair(name, name, published[name].uuid, _ABSENT))
+            pairs.append(Pair(name, name, published[name].uuid, ABSENT))
         swap = replace(journal, state="publishing", pairs=tuple(pairs), now=version, before=journal.now)
         self._swap(swap, "published")
 
     def rollback(self) -> None:
         self.recover()
-        journal = self._read_journal()
+        journal = self._journal.read()
         again = "`footfall build` brings the tables up to date."
         if journal.state == "candidate":
             raise FootfallError(
@@ -283,14 +210,14 @@ class _Publisher:
         if journal.state == "rolled back":
             raise FootfallError("The version before has already been put back; only one is kept.", again)
         pairs = tuple(pair.reversed() for pair in reversed(journal.pairs))
-        if all(pair.next_uuid == _ABSENT for pair in pairs):
+        if all(pair.next_uuid == ABSENT for pair in pairs):
             raise FootfallError("There is no version before to roll back to.", again)
         self._require_unchanged(pairs)
         swap = replace(journal, state="rolling back", pairs=pairs, now=journal.before, before=journal.now)
         self._swap(swap, "rolled back")
 
     def recover(self, full_refresh: bool = False) -> bool:
-        journal = self._read_journal()
+        journal = self._journal.read()
         if journal.state not in ("publishing", "rolling back"):
             return False
         try:
@@ -300,18 +227,18 @@ class _Publisher:
             if not full_refresh:
                 raise
             published = self._objects("published")
-            swapped_in = {p.name for p in journal.pairs if _uuid_of(published, p.name) == p.next_uuid != _ABSENT}
+            swapped_in = {p.name for p in journal.pairs if _uuid_of(published, p.name) == p.next_uuid != ABSENT}
             own_names = journal.own_names | swapped_in
-            self._write_journal(
+            self._journal.write(
                 replace(journal, state="candidate", pairs=(), own_names=own_names, now=UNKNOWN, before=UNKNOWN)
             )
         return True
 
-    def _swap(self, journal: _Journal, after: State) -> None:
-        self._write_journal(journal)
-        self._finish(self._read_journal(), after)
+    def _swap(self, journal: Entry, after: State) -> None:
+        self._journal.write(journal)
+        self._finish(self._journal.read(), after)
 
-    def _finish(self, journal: _Journal, after: State) -> None:
+    def _finish(self, journal: Entry, after: State) -> None:
         published, beside = self._objects("published"), self._objects("next")
         for pair in journal.pairs:
             now = _uuid_of(published, pair.name)
@@ -326,9 +253,9 @@ class _Publisher:
                     "Run `footfall build --full-refresh`.",
                 )
             try:
-                if now == _ABSENT:
+                if now == ABSENT:
                     self._ddl(f"RENAME TABLE {other} TO {one}", "", names)
-                elif pair.next_uuid == _ABSENT:
+                elif pair.next_uuid == ABSENT:
                     self._ddl(f"RENAME TABLE {one} TO {other}", "", names)
                 else:
                     self._ddl(f"EXCHANGE TABLES {one} AND {other}", "", names)
@@ -345,8 +272,8 @@ class _Publisher:
                 " in.",
                 "The next build tries again; `footfall build --full-refresh` is the way out if it cannot.",
             )
-        own_names = frozenset(pair.name for pair in journal.pairs if pair.next_uuid != _ABSENT)
-        self._write_journal(replace(journal, state=after, own_names=own_names))
+        own_names = frozenset(pair.name for pair in journal.pairs if pair.next_uuid != ABSENT)
+        self._journal.write(replace(journal, state=after, own_names=own_names))
 
     def _order(self, candidates: dict[str, _Object], published: dict[str, _Object]) -> list[str]:
         """The tables that no view reads; then each view right behind the tables it reads, or has read until now.
@@ -397,7 +324,7 @@ class _Publisher:
                     "Let it read published tables or raw ones, or make it a table.",
                 )
 
-    def _require_unchanged(self, pairs: tuple[_Pair, ...]) -> None:
+    def _require_unchanged(self, pairs: tuple[Pair, ...]) -> None:
         published, beside = self._objects("published"), self._objects("next")
         for pair in pairs:
             if (_uuid_of(published, pair.name), _uuid_of(beside, pair.next_name)) != (pair.uuid, pair.next_uuid):
@@ -455,54 +382,9 @@ class _Publisher:
             before + self._warehouse.on_cluster + after, parameters=self._names | (names or {}), settings=settings
         )
 
-    def _journal_names_builds(self) -> bool:
-        found = self._client.query(
-            "SELECT count() FROM system.columns WHERE database = {raw:String} AND table = 'publish_journal'"
-            " AND name = 'before_build'",
-            parameters=self._names,
-        )
-        return bool(found.first_row[0])
-
-    def _read_journal(self) -> _Journal:
-        rows = self._client.query(
-            "SELECT state, pairs, own_names, now_build, before_build, version"
-            " FROM {raw:Identifier}.publish_journal FINAL WHERE database = {published:String}",
-            parameters=self._names,
-        ).result_rows
-        if not rows:
-            return _Journal("published", (), frozenset(), UNKNOWN, UNKNOWN, 0)
-        state, pairs, own_names, now, before, version = rows[0]
-        return _Journal(
-            state,
-            tuple(_Pair(**each) for each in pairs),
-            frozenset(own_names),
-            Version(**now),
-            Version(**before),
-            version,
-        )
-
-    def _write_journal(self, journal: _Journal) -> None:
-        """One row by one insert: it is there as a whole or not at all."""
-        self._client.insert(
-            "publish_journal",
-            [
-                [
-                    self._names["published"],
-                    journal.state,
-                    [(pair.name, pair.next_name, pair.uuid, pair.next_uuid) for pair in journal.pairs],
-                    sorted(journal.own_names),
-                    (journal.now.build_id, journal.now.project_hash),
-                    (journal.before.build_id, journal.before.project_hash),
-                    journal.version + 1,
-                ]
-            ],
-            column_names=["database", "state", "pairs", "own_names", "now_build", "before_build", "version"],
-            database=self._names["raw"],
-        )
-
 
 def _uuid_of(objects: dict[str, _Object], name: str) -> UUID:
-    return objects[name].uuid if name in objects else _ABSENT
+    return objects[name].uuid if name in objects else ABSENT
 
 
 def _named(item: _Object, database: str) -> set[str]:
