@@ -130,7 +130,7 @@ class _Publisher:
         self.recover(full_refresh)
         # First of all: from here on `next` does not hold the version before any more.
         self.begin_candidate()
-        journal = self._journal.read()
+        entry = self._journal.read()
         # A build that was killed has left its last statements running on the server, for nobody.
         self._client.command(
             "KILL QUERY WHERE current_database = {next:String} AND user = currentUser() SYNC", parameters=self._names
@@ -141,7 +141,7 @@ class _Publisher:
             return
         patched = self._tables_with_patches()
         for name, existing in self._objects("published").items():
-            if name not in journal.own_names:
+            if name not in entry.own_names:
                 continue
             if existing.is_cloneable:
                 if name in patched:
@@ -163,117 +163,43 @@ class _Publisher:
 
     def publish(self, version: Version) -> None:
         self.recover()
-        journal = self._journal.read()
-        if journal.state != "candidate":
+        entry = self._journal.read()
+        if entry.state != "candidate":
             raise FootfallError(
                 f"There is no finished build in {self._names['next']} to publish.", "Run `footfall build` first."
             )
-        beside = self._objects("next")
-        for name, candidate in beside.items():
-            if name.startswith(_TWIN):
-                self._drop(name, candidate)  # of an attempt that died before it was journalled
-        candidates = {name: each for name, each in beside.items() if not _UNPUBLISHED.match(name)}
-        if not candidates:
-            raise FootfallError(f"{self._names['next']} holds no table to publish.", "Run `footfall build` first.")
-        self._require_own(candidates.keys() & self._objects("published").keys() - journal.own_names)
+        candidates = self._candidates()
+        self._require_own(candidates.keys() & self._objects("published").keys() - entry.own_names)
         for name, candidate in candidates.items():
             self._require_publishable(name, candidate)
             if candidate.is_view:
                 self._create_view(
                     candidate, self._names["next"], self._names["published"], name, f"{_TWIN}{name}", in_next=True
                 )
+        pairs = self._pairs(candidates, entry.own_names)
+        self._swap(replace(entry, state="publishing", pairs=pairs, now=version, before=entry.now), "published")
+
+    def _candidates(self) -> dict[str, _Object]:
         beside = self._objects("next")
-        published = self._objects("published")
+        for name, existing in beside.items():
+            if name.startswith(_TWIN):
+                self._drop(name, existing)  # of an attempt that died before it was journalled
+        candidates = {name: each for name, each in beside.items() if not _UNPUBLISHED.match(name)}
+        if not candidates:
+            raise FootfallError(f"{self._names['next']} holds no table to publish.", "Run `footfall build` first.")
+        return candidates
+
+    def _pairs(self, candidates: dict[str, _Object], own_names: frozenset[str]) -> tuple[Pair, ...]:
+        """The swap that publishes the candidates, whose views have their twins by now."""
+        beside, published = self._objects("next"), self._objects("published")
         pairs = []
         for name in self._order(candidates, published):
-            candidate = candidates[name]
-            next_name = f"{_TWIN}{name}" if candidate.is_view else name
-            before = published[name].uuid if name in published else ABSENT
-            pairs.append(Pair(name, next_name, before, beside[next_name].uuid))
-        for name in sorted(journal.own_names & published.keys() - candidates.keys()):
+            next_name = f"{_TWIN}{name}" if candidates[name].is_view else name
+            pairs.append(Pair(name, next_name, _uuid_of(published, name), beside[next_name].uuid))
+        for name in sorted(own_names & published.keys() - candidates.keys()):
             # Last, because until then an old view may still read it.
             pairs.append(Pair(name, name, published[name].uuid, ABSENT))
-        swap = replace(journal, state="publishing", pairs=tuple(pairs), now=version, before=journal.now)
-        self._swap(swap, "published")
-
-    def rollback(self) -> None:
-        self.recover()
-        journal = self._journal.read()
-        again = "`footfall build` brings the tables up to date."
-        if journal.state == "candidate":
-            raise FootfallError(
-                "There is no version before to roll back to: a build that began after the last publication, or dbt by"
-                f" hand, has taken its place in {self._names['next']}. The published tables are as they were last"
-                " published.",
-                again,
-            )
-        if journal.state == "rolled back":
-            raise FootfallError("The version before has already been put back; only one is kept.", again)
-        pairs = tuple(pair.reversed() for pair in reversed(journal.pairs))
-        if all(pair.next_uuid == ABSENT for pair in pairs):
-            raise FootfallError("There is no version before to roll back to.", again)
-        self._require_unchanged(pairs)
-        swap = replace(journal, state="rolling back", pairs=pairs, now=journal.before, before=journal.now)
-        self._swap(swap, "rolled back")
-
-    def recover(self, full_refresh: bool = False) -> bool:
-        journal = self._journal.read()
-        if journal.state not in ("publishing", "rolling back"):
-            return False
-        try:
-            self._finish(journal, "published" if journal.state == "publishing" else "rolled back")
-        except FootfallError:
-            # A full refresh replaces everything, so it is the way out when a swap can no longer be finished.
-            if not full_refresh:
-                raise
-            published = self._objects("published")
-            swapped_in = {p.name for p in journal.pairs if _uuid_of(published, p.name) == p.next_uuid != ABSENT}
-            own_names = journal.own_names | swapped_in
-            self._journal.write(
-                replace(journal, state="candidate", pairs=(), own_names=own_names, now=UNKNOWN, before=UNKNOWN)
-            )
-        return True
-
-    def _swap(self, journal: Entry, after: State) -> None:
-        self._journal.write(journal)
-        self._finish(self._journal.read(), after)
-
-    def _finish(self, journal: Entry, after: State) -> None:
-        published, beside = self._objects("published"), self._objects("next")
-        for pair in journal.pairs:
-            now = _uuid_of(published, pair.name)
-            if now == pair.next_uuid:
-                continue
-            names = {"name": pair.name, "next_name": pair.next_name}
-            one, other = "{published:Identifier}.{name:Identifier}", "{next:Identifier}.{next_name:Identifier}"
-            if now != pair.uuid or _uuid_of(beside, pair.next_name) != pair.next_uuid:
-                raise FootfallError(
-                    f"Publishing was interrupted, and {self._names['published']}.{pair.name} has been changed by hand"
-                    " since, so that it cannot be finished.",
-                    "Run `footfall build --full-refresh`.",
-                )
-            try:
-                if now == ABSENT:
-                    self._ddl(f"RENAME TABLE {other} TO {one}", "", names)
-                elif pair.next_uuid == ABSENT:
-                    self._ddl(f"RENAME TABLE {one} TO {other}", "", names)
-                else:
-                    self._ddl(f"EXCHANGE TABLES {one} AND {other}", "", names)
-            except DatabaseError as error:
-                raise FootfallError(
-                    f"Publishing stopped before {self._names['published']}.{pair.name}: {str(error).splitlines()[0]}",
-                    "Once that is put right, the next build finishes it.",
-                ) from error
-        published = self._objects("published")
-        left = [pair.name for pair in journal.pairs if _uuid_of(published, pair.name) != pair.next_uuid]
-        if left:
-            raise FootfallError(
-                f"Publishing is not complete: {', '.join(left)} in {self._names['published']} is not what was swapped"
-                " in.",
-                "The next build tries again; `footfall build --full-refresh` is the way out if it cannot.",
-            )
-        own_names = frozenset(pair.name for pair in journal.pairs if pair.next_uuid != ABSENT)
-        self._journal.write(replace(journal, state=after, own_names=own_names))
+        return tuple(pairs)
 
     def _order(self, candidates: dict[str, _Object], published: dict[str, _Object]) -> list[str]:
         """The tables that no view reads; then each view right behind the tables it reads, or has read until now.
@@ -281,6 +207,7 @@ class _Publisher:
         In between an old view can meet a table of the new version that lacks a column, so this is kept short. A
         view follows the views it reads: ClickHouse refuses a moment in which two would read each other.
         """
+        views = {name for name, candidate in candidates.items() if candidate.is_view}
         order: list[str] = []
 
         def place(view: str) -> None:
@@ -295,10 +222,91 @@ class _Publisher:
             if view not in order:
                 order.append(view)
 
-        views = {name for name, candidate in candidates.items() if candidate.is_view}
         for view in sorted(views):
             place(view)
         return sorted(candidates.keys() - set(order)) + order
+
+    def rollback(self) -> None:
+        self.recover()
+        entry = self._journal.read()
+        again = "`footfall build` brings the tables up to date."
+        if entry.state == "candidate":
+            raise FootfallError(
+                "There is no version before to roll back to: a build that began after the last publication, or dbt by"
+                f" hand, has taken its place in {self._names['next']}. The published tables are as they were last"
+                " published.",
+                again,
+            )
+        if entry.state == "rolled back":
+            raise FootfallError("The version before has already been put back; only one is kept.", again)
+        pairs = tuple(pair.reversed() for pair in reversed(entry.pairs))
+        if all(pair.next_uuid == ABSENT for pair in pairs):
+            raise FootfallError("There is no version before to roll back to.", again)
+        self._require_unchanged(pairs)
+        swap = replace(entry, state="rolling back", pairs=pairs, now=entry.before, before=entry.now)
+        self._swap(swap, "rolled back")
+
+    def recover(self, full_refresh: bool = False) -> bool:
+        entry = self._journal.read()
+        if entry.state not in ("publishing", "rolling back"):
+            return False
+        try:
+            self._finish(entry, "published" if entry.state == "publishing" else "rolled back")
+        except FootfallError:
+            # A full refresh replaces everything, so it is the way out when a swap can no longer be finished.
+            if not full_refresh:
+                raise
+            published = self._objects("published")
+            swapped_in = {p.name for p in entry.pairs if _uuid_of(published, p.name) == p.next_uuid != ABSENT}
+            own_names = entry.own_names | swapped_in
+            self._journal.write(
+                replace(entry, state="candidate", pairs=(), own_names=own_names, now=UNKNOWN, before=UNKNOWN)
+            )
+        return True
+
+    def _swap(self, entry: Entry, after: State) -> None:
+        self._journal.write(entry)
+        self._finish(self._journal.read(), after)
+
+    def _finish(self, entry: Entry, after: State) -> None:
+        """Does the steps of the journalled swap that are not done yet, and writes down that it is over."""
+        published, beside = self._objects("published"), self._objects("next")
+        for pair in entry.pairs:
+            if _uuid_of(published, pair.name) != pair.next_uuid:
+                self._swap_pair(pair, _uuid_of(published, pair.name), _uuid_of(beside, pair.next_name))
+        published = self._objects("published")
+        left = [pair.name for pair in entry.pairs if _uuid_of(published, pair.name) != pair.next_uuid]
+        if left:
+            raise FootfallError(
+                f"Publishing is not complete: {', '.join(left)} in {self._names['published']} is not what was swapped"
+                " in.",
+                "The next build tries again; `footfall build --full-refresh` is the way out if it cannot.",
+            )
+        own_names = frozenset(pair.name for pair in entry.pairs if pair.next_uuid != ABSENT)
+        self._journal.write(replace(entry, state=after, own_names=own_names))
+
+    def _swap_pair(self, pair: Pair, now: UUID, next_now: UUID) -> None:
+        name = f"{self._names['published']}.{pair.name}"
+        if (now, next_now) != (pair.uuid, pair.next_uuid):
+            raise FootfallError(
+                f"Publishing was interrupted, and {name} has been changed by hand since, so that it cannot be"
+                " finished.",
+                "Run `footfall build --full-refresh`.",
+            )
+        names = {"name": pair.name, "next_name": pair.next_name}
+        one, other = "{published:Identifier}.{name:Identifier}", "{next:Identifier}.{next_name:Identifier}"
+        try:
+            if pair.uuid == ABSENT:
+                self._ddl(f"RENAME TABLE {other} TO {one}", "", names)
+            elif pair.next_uuid == ABSENT:
+                self._ddl(f"RENAME TABLE {one} TO {other}", "", names)
+            else:
+                self._ddl(f"EXCHANGE TABLES {one} AND {other}", "", names)
+        except DatabaseError as error:
+            raise FootfallError(
+                f"Publishing stopped before {name}: {str(error).splitlines()[0]}",
+                "Once that is put right, the next build finishes it.",
+            ) from error
 
     def _require_own(self, others: set[str]) -> None:
         if others:
