@@ -5,25 +5,20 @@ Whoever calls this holds the warehouse's writer lock, so rows without a row in t
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
-from datetime import UTC, date, datetime
-from itertools import chain
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-import httpx
 import orjson
-from clickhouse_connect.driver.binding import format_bind_value
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from ingest import csv_rows, files, ledger, parquet_rows, raw_tables, sql_text
-from ingest.spellings import EVENTS, Table, table_named
+from ingest import csv_rows, files, ledger, parquet_rows, raw_tables, row_counts, sending, sql_text
+from ingest.spellings import Table, table_named
 from warehouse.connection import Warehouse
 from warehouse.errors import UsageError
 
@@ -32,22 +27,6 @@ MAX_REJECTED_SHARE = 0.1
 
 # Streams of one big file at a time; more than a server's cores are of no use, and each takes memory there.
 _STREAMS = min(os.cpu_count() or 1, 4)
-
-_SETTINGS = {
-    "async_insert": "0",
-    "max_partitions_per_insert_block": "0",
-    "output_format_json_escape_forward_slashes": "0",
-    # 64-bit numbers keep being numbers in what columns are made into
-    "output_format_json_quote_64bit_integers": "0",
-    "output_format_json_quote_decimals": "0",
-    "wait_end_of_query": "1",
-    # a statement grows with the columns of a file
-    "max_ast_elements": "1000000",
-    "max_expanded_ast_elements": "10000000",
-    # smaller blocks than usual: the rows are wide, and several streams have some in memory at a time
-    "min_insert_block_size_rows": "262144",
-    "min_insert_block_size_bytes": str(128 << 20),
-}
 
 Progress = Callable[[Path, int], None]
 
@@ -183,10 +162,10 @@ class Loader:
             self._insert(path, kind, content, load.load_id)
             if files.state_of(path) != before:
                 raise files.FileProblem("the file changed while it was being loaded", "Load it again.")
-            load, reasons = self._counted(client, load, superseded)
+            load, reasons = row_counts.counted(client, self._raw, load, superseded)
         except files.FileProblem as problem:
             return self._failed(client, path, load, _sentence(problem), has_begun=has_begun)
-        except (ClickHouseError, httpx.HTTPError, OSError) as error:
+        except (ClickHouseError, OSError) as error:
             return self._failed(client, path, load, self._plainly(error), has_begun=has_begun, may_heal=True)
         if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
             return self._refused(client, path, load, reasons)
@@ -280,44 +259,12 @@ class Loader:
             "path": str(path.absolute()),
             "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
         }
-        sql = f"{statement.sql}\n".encode()
         count = _Count(path, self._on_progress)
-        with ThreadPoolExecutor(len(streams)) as pool:
-            sent = [
-                pool.submit(
-                    self._post,
-                    {
-                        "query_id": f"{ledger.query_id(self._raw, load_id)}-{number}",
-                        **_SETTINGS,
-                        # the server keeps as much of the body in memory as a statement may have
-                        "max_query_size": str(len(sql) + 1000),
-                        **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
-                        "param_lines_before": str(lines_before),
-                    },
-                    # the statement goes before the data: an address has no room for that of many columns
-                    chain([sql], count.counted(body if number else files.without_mark(body))),
-                )
-                for number, (body, lines_before) in enumerate(streams)
-            ]
-        for answer in sent:
-            answer.result()
-
-    def _post(self, query: dict[str, str], body: Iterator[bytes]) -> None:
-        warehouse = self._warehouse
-        try:
-            with httpx.Client(timeout=None, trust_env=False) as http:
-                answer = http.post(
-                    f"{'https' if warehouse.secure else 'http'}://{warehouse.host}:{warehouse.port}/",
-                    params=query,
-                    auth=(warehouse.user, warehouse.password.get_secret_value()),
-                    content=body,
-                )
-        except httpx.InvalidURL:
-            raise files.FileProblem(
-                "it has too many columns, or their names are too long", "Leave some out, or give them shorter names."
-            ) from None
-        if answer.status_code != httpx.codes.OK:
-            raise _problem(answer.text)
+        bodies = [
+            sending.Body(count.counted(chunks if lines_before else files.without_mark(chunks)), lines_before)
+            for chunks, lines_before in streams
+        ]
+        sending.insert(self._warehouse, ledger.query_id(self._raw, load_id), statement.sql, parameters, bodies)
 
     def _check_header(self, names: Sequence[str]) -> None:
         """A header none of whose names we know is no header, or needs a mapping, which must name what is there."""
@@ -335,104 +282,11 @@ class Loader:
                 "Put a header on top, or say which column is which: --map field=column.",
             )
 
-    def _counted(self, client: Client, load: ledger.Load, superseded: Sequence[ledger.Load]) -> tuple[ledger.Load, str]:
-        """The load with the numbers of its rows, and why some of them were rejected."""
-        names = {"raw": self._raw, "table": self._table.name, "load_id": load.load_id}
-        accepted = client.query(
-            "SELECT count() FROM {raw:Identifier}.{table:Identifier} WHERE load_id = {load_id:String}",
-            parameters=names,
-        ).result_rows[0][0]
-        reasons = client.query(
-            "SELECT reason, count() AS n, min(line) FROM {raw:Identifier}.rejected_rows "
-            "WHERE load_id = {load_id:String} GROUP BY reason ORDER BY n DESC, reason",
-            parameters=names,
-        ).result_rows
-        told = "; ".join(f"{reason}: {n:,} (first in line {line})" for reason, n, line in reasons[:3])
-        rejected = sum(int(n) for _, n, _ in reasons)
-        duplicate = self._duplicates(client, load.load_id, superseded) if self._table.name == EVENTS and accepted else 0
-        return replaced(load, rows_accepted=int(accepted), rows_rejected=rejected, rows_duplicate=duplicate), told
-
-    def _duplicates(self, client: Client, load_id: str, superseded: Sequence[ledger.Load]) -> int:
-        """Accepted rows whose event stands already, earlier in this file or in a load that stands.
-
-        Some days at a time, so that memory stays flat; the keys prune what is read of the days' events.
-        """
-        names: dict[str, object] = {"raw": self._raw, "load_id": load_id}
-        days = client.query(
-            "SELECT event_date, count() FROM {raw:Identifier}.events WHERE load_id = {load_id:String} "
-            "GROUP BY event_date ORDER BY event_date",
-            parameters=names,
-        ).result_rows
-        gone = [load.load_seq for load in superseded]
-        total = 0
-        for first, last in _spans(days):
-            of_span = names | {"first": first, "last": last, "gone": gone}
-            total += client.query(_DUPLICATES, parameters=of_span).result_rows[0][0]
-        return total
-
     def _plainly(self, error: Exception) -> str:
-        if isinstance(error, httpx.TransportError):
-            return "the warehouse went away while the file was being loaded; nothing of it is visible, load it again"
         text = str(error).replace(self._warehouse.password.get_secret_value() or "\0", "***")
         lines = [line for line in text.strip().splitlines() if line.strip()]
         return lines[0] if lines else type(error).__name__
 
 
-# Rows whose keys are compared at a time; a set of as many keys takes some hundred megabytes.
-_ROWS_OF_A_SPAN = 1_000_000
-
-_DUPLICATES = """
-    WITH mine AS (
-        SELECT tenant_id, event_date, event_id
-        FROM {raw:Identifier}.events
-        WHERE load_id = {load_id:String} AND event_date BETWEEN {first:Date} AND {last:Date}
-    )
-    SELECT
-        (SELECT count() - uniqExact(sipHash64(tenant_id, event_date, event_id)) FROM mine)
-        + (
-            SELECT uniqExact(sipHash64(tenant_id, event_date, event_id))
-            FROM {raw:Identifier}.events
-            WHERE
-                event_date BETWEEN {first:Date} AND {last:Date}
-                AND load_id IN (
-                    SELECT load_id
-                    FROM {raw:Identifier}.loads FINAL
-                    WHERE status = 'committed' AND `table` = 'events' AND load_seq NOT IN {gone:Array(UInt64)}
-                )
-                AND (tenant_id, event_date, event_id) IN mine
-        )
-"""
-
-
-def _spans(days: Sequence[tuple[date, int]]) -> Iterator[tuple[date, date]]:
-    """Days, given with their rows, as spans of at most _ROWS_OF_A_SPAN rows (of one day where a day has more)."""
-    span: list[date] = []
-    rows = 0
-    for day, count in days:
-        if span and rows + count > _ROWS_OF_A_SPAN:
-            yield span[0], span[-1]
-            span, rows = [], 0
-        span.append(day)
-        rows += count
-    if span:
-        yield span[0], span[-1]
-
-
 def _sentence(problem: files.FileProblem) -> str:
     return f"{problem.message}. {problem.next_step}" if problem.next_step else problem.message
-
-
-def _parameter(value: object) -> str:
-    """A value as an HTTP query parameter of ClickHouse."""
-    return str(format_bind_value(value))
-
-
-def _problem(text: str) -> Exception:
-    """The server's answer as a problem of the file where it is one, else as an error of the database."""
-    message = re.sub(r"\s*\(version [^)]*\)\s*$", "", text.strip().splitlines()[0] if text.strip() else "no answer")
-    message = re.sub(r"^Code: \d+\. DB::(Parsing)?Exception: ", "", message)
-    if "CANNOT_PARSE" in text or "INCORRECT_DATA" in text or "Cannot parse" in text:
-        return files.FileProblem(f"the file is not readable as JSON ({message[:200]})")
-    if "NOT_ENOUGH_SPACE" in text or "No space left" in text:
-        return ClickHouseError("the disk is full; nothing of the file is visible. Make room and load it again.")
-    return ClickHouseError(message)

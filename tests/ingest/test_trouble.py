@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import ledger, loading, raw_tables
+from ingest import ledger, raw_tables, row_counts
 from ingest.loading import load_paths
 from tests.ingest.conftest import Desk, event, ndjson
 from tests.survival.processes import kill, server_of
@@ -85,7 +85,7 @@ def test_remains_of_one_table_survive_no_load_of_another(desk: Desk, monkeypatch
 
 
 def test_duplicates_are_counted_some_days_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "_ROWS_OF_A_SPAN", 2)
+    monkeypatch.setattr(row_counts, "_ROWS_OF_A_SPAN", 2)
     rows = [event(event_id=str(n), timestamp=f"2026-03-0{1 + n % 5} 12:00:00") for n in range(20)]
     assert desk.load(desk.put("a.ndjson", [*rows, rows[0], rows[7]])).rows_duplicate == 2
     assert desk.load(desk.put("b.ndjson", [*rows[:5], event(event_id="new")])).rows_duplicate == 5

@@ -1,0 +1,103 @@
+"""An INSERT and its data, sent to the warehouse over HTTP as they come, and what its answers mean.
+
+The driver would want the data in memory, or in a form that it knows. This passes on any bytes that ClickHouse reads.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+
+import httpx
+from clickhouse_connect.driver.binding import format_bind_value
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from ingest.files import FileProblem
+from warehouse.connection import Warehouse
+
+_SETTINGS = {
+    "async_insert": "0",
+    "max_partitions_per_insert_block": "0",
+    "output_format_json_escape_forward_slashes": "0",
+    # 64-bit numbers keep being numbers in what columns are made into
+    "output_format_json_quote_64bit_integers": "0",
+    "output_format_json_quote_decimals": "0",
+    "wait_end_of_query": "1",
+    # a statement grows with the columns of a file
+    "max_ast_elements": "1000000",
+    "max_expanded_ast_elements": "10000000",
+    # smaller blocks than usual: the rows are wide, and several streams have some in memory at a time
+    "min_insert_block_size_rows": "262144",
+    "min_insert_block_size_bytes": str(128 << 20),
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """Data of one INSERT, and how many lines of the file come before it: the statement's parameter lines_before."""
+
+    chunks: Iterator[bytes]
+    lines_before: int = 0
+
+
+def insert(
+    warehouse: Warehouse, query_id: str, sql: str, parameters: Mapping[str, object], bodies: Sequence[Body]
+) -> None:
+    """Runs an INSERT once for each body, all at a time, called `query_id` and their number on the server.
+
+    Raises FileProblem if the server cannot read the data or has no room for its columns, ClickHouseError if anything
+    else goes wrong there or on the way, and whatever the bodies raise.
+    """
+    statement = f"{sql}\n".encode()
+    query = {
+        **_SETTINGS,
+        # the server keeps as much of the body in memory as a statement may have
+        "max_query_size": str(len(statement) + 1000),
+        **{f"param_{name}": str(format_bind_value(value)) for name, value in parameters.items()},
+    }
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        answers = [
+            pool.submit(
+                _post,
+                warehouse,
+                {**query, "query_id": f"{query_id}-{number}", "param_lines_before": str(body.lines_before)},
+                # the statement goes before the data: an address has no room for that of many columns
+                chain([statement], body.chunks),
+            )
+            for number, body in enumerate(bodies)
+        ]
+    for answer in answers:
+        answer.result()
+
+
+def _post(warehouse: Warehouse, query: dict[str, str], content: Iterator[bytes]) -> None:
+    try:
+        with httpx.Client(timeout=None, trust_env=False) as http:
+            answer = http.post(
+                f"{'https' if warehouse.secure else 'http'}://{warehouse.host}:{warehouse.port}/",
+                params=query,
+                auth=(warehouse.user, warehouse.password.get_secret_value()),
+                content=content,
+            )
+    except httpx.InvalidURL:
+        raise FileProblem(
+            "it has too many columns, or their names are too long", "Leave some out, or give them shorter names."
+        ) from None
+    except httpx.HTTPError:
+        raise ClickHouseError(
+            "the warehouse went away while the file was being loaded; nothing of it is visible, load it again"
+        ) from None
+    if answer.status_code != httpx.codes.OK:
+        raise _problem(answer.text)
+
+
+def _problem(answer: str) -> Exception:
+    """The server's answer as a problem of the file where it is one, else as an error of the database."""
+    message = re.sub(r"\s*\(version [^)]*\)\s*$", "", answer.strip().splitlines()[0] if answer.strip() else "no answer")
+    message = re.sub(r"^Code: \d+\. DB::(Parsing)?Exception: ", "", message)
+    if "CANNOT_PARSE" in answer or "INCORRECT_DATA" in answer or "Cannot parse" in answer:
+        return FileProblem(f"the file is not readable as JSON ({message[:200]})")
+    if "NOT_ENOUGH_SPACE" in answer or "No space left" in answer:
+        return ClickHouseError("the disk is full; nothing of the file is visible. Make room and load it again.")
+    return ClickHouseError(message)
