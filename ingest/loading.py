@@ -147,10 +147,7 @@ class Loader:
             before = files.state_of(path)
             content = files.first_pass(path, kind)
             load = replaced(load, content_hash=self._content_hash(content.content_hash, partition))
-            alike = ledger.alike(client, self._raw, self._table.name, load.content_hash, load.path)
-            same = [other for other in alike if other.content_hash == load.content_hash]
-            # a load without a hash says only that a file vanished: nothing to supersede
-            of_path = [other for other in alike if other.path == load.path and other.content_hash]
+            same, of_path = self._standing(client, load)
             is_changed = any(other.content_hash != load.content_hash for other in of_path)
             # the path's loads go all together, one with the same content too: it is loaded anew
             superseded = of_path if replace and is_changed else []
@@ -170,6 +167,14 @@ class Loader:
         if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
             return self._refused(client, path, load, reasons)
         return self._committed(client, path, load, superseded, reasons)
+
+    def _standing(self, client: Client, load: ledger.Load) -> tuple[list[ledger.Load], list[ledger.Load]]:
+        """The loads that stand and have the same content, and those that have the same path."""
+        alike = ledger.alike(client, self._raw, self._table.name, load.content_hash, load.path)
+        same = [other for other in alike if other.content_hash == load.content_hash]
+        # a load without a hash says only that a file vanished: nothing to supersede
+        of_path = [other for other in alike if other.path == load.path and other.content_hash]
+        return same, of_path
 
     def _failed(
         self, client: Client, path: Path, load: ledger.Load, reason: str, *, has_begun: bool, may_heal: bool = False
@@ -230,28 +235,7 @@ class Loader:
         return hashlib.sha256(of_file.encode() + options).hexdigest()
 
     def _insert(self, path: Path, kind: str, content: files.Content, load_id: str) -> None:
-        """Send the file to the warehouse, a big one of lines in several streams at a time: one stream is one core."""
-        options = (self._table, self._mapping, self._tenant)
-        is_text = kind in ("lines", "json")
-        if is_text and not files.is_documents(content.head, kind):
-            statement = sql_text.insert_lines(*options)
-            parts = files.parts(path, content, _STREAMS)
-            self._send(path, load_id, statement, [(files.chunks_of(path, p), p.lines_before) for p in parts])
-            return
-        if is_text:
-            statement, body = sql_text.insert_documents(*options), files.chunks(path)
-        else:
-            if kind == "csv":
-                columns = csv_rows.columns_of(files.chunks(path), csv_rows.names_of(content.head))
-            else:
-                columns = parquet_rows.columns_of(path)
-            self._check_header(columns.names)
-            statement, body = sql_text.insert_columns(*options, columns.names, columns.types), columns.stream
-        self._send(path, load_id, statement, [(body, 0)])
-
-    def _send(
-        self, path: Path, load_id: str, statement: sql_text.Statement, streams: Sequence[tuple[Iterator[bytes], int]]
-    ) -> None:
+        statement, bodies = self._read(path, kind, content)
         parameters: dict[str, object] = {
             **statement.parameters,
             "raw": self._raw,
@@ -260,11 +244,27 @@ class Loader:
             "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
         }
         count = _Count(path, self._on_progress)
-        bodies = [
-            sending.Body(count.counted(chunks if lines_before else files.without_mark(chunks)), lines_before)
-            for chunks, lines_before in streams
-        ]
-        sending.insert(self._warehouse, ledger.query_id(self._raw, load_id), statement.sql, parameters, bodies)
+        counted = [replaced(body, chunks=count.counted(body.chunks)) for body in bodies]
+        sending.insert(self._warehouse, ledger.query_id(self._raw, load_id), statement.sql, parameters, counted)
+
+    def _read(self, path: Path, kind: str, content: files.Content) -> tuple[sql_text.Statement, list[sending.Body]]:
+        """The INSERT for a file of this kind, and the file as its data: a big one of lines in several bodies, because
+        the server works at one body with one core.
+        """
+        options = (self._table, self._mapping, self._tenant)
+        if kind in ("csv", "parquet"):
+            if kind == "csv":
+                columns = csv_rows.columns_of(files.chunks(path), csv_rows.names_of(content.head))
+            else:
+                columns = parquet_rows.columns_of(path)
+            self._check_header(columns.names)
+            return sql_text.insert_columns(*options, columns.names, columns.types), [sending.Body(columns.stream)]
+        if files.is_documents(content.head, kind):
+            return sql_text.insert_documents(*options), [sending.Body(files.without_mark(files.chunks(path)))]
+        first, *others = files.parts(path, content, _STREAMS)
+        bodies = [sending.Body(files.without_mark(files.chunks_of(path, first)))]
+        bodies += [sending.Body(files.chunks_of(path, part), part.lines_before) for part in others]
+        return sql_text.insert_lines(*options), bodies
 
     def _check_header(self, names: Sequence[str]) -> None:
         """A header none of whose names we know is no header, or needs a mapping, which must name what is there."""
