@@ -81,7 +81,7 @@ def _let_go(warehouse: Warehouse, gone: Sequence[ledger.Load]) -> Iterator[LoadR
             # Before the ledger knows a later load, as every load does.
             ledger.remove_remains(client, raw, table)
         for load in gone:
-            nothing = ledger.new_load(ledger.new_load_id(), load.table, load.path)
+            nothing = ledger.new_load(load.table, load.path)
             committed = ledger.commit(client, raw, nothing, [load])
             yield LoadResult(
                 Path(load.path), "superseded", load_seq=committed.load_seq, reason="the file is gone from the folder"

@@ -40,11 +40,6 @@ class Load:
     version: int
 
 
-def new_load_id() -> str:
-    """An id that sorts by time (milliseconds, then chance), so that the rows of a new load lie together in an index."""
-    return f"{time.time_ns() // 1_000_000:012x}-{os.urandom(8).hex()}"
-
-
 _STANDING = """
     SELECT
         load_id, load_seq, `table`, path, content_hash, partition, rows_accepted, rows_rejected, rows_duplicate,
@@ -95,10 +90,11 @@ def _insert(client: Client, raw: str, loads: Sequence[Load]) -> None:
         client.command("OPTIMIZE TABLE {raw:Identifier}.loads FINAL", parameters={"raw": raw})
 
 
-def new_load(load_id: str, table: str, path: str, partition: str = "") -> Load:
-    """A load that is in no ledger yet."""
+def new_load(table: str, path: str, partition: str = "") -> Load:
+    """A load that is in no ledger yet, with a new id."""
     return Load(
-        load_id=load_id,
+        # sorts by time (milliseconds, then chance), so that the rows of a new load lie together in an index
+        load_id=f"{time.time_ns() // 1_000_000:012x}-{os.urandom(8).hex()}",
         load_seq=0,
         table=table,
         path=path,

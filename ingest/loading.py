@@ -106,7 +106,7 @@ def load_paths(
             f"There is no file to load in {', '.join(map(str, paths))}.",
             f"Footfall reads {', '.join(files.KINDS)}, plain or with {' or '.join(files.COMPRESSIONS)} behind.",
         )
-    loader = Loader(warehouse, target, tenant, dict(mapping or {}), on_progress)
+    loader = Loader(warehouse, target, tenant, mapping, on_progress)
     return loader.load_all(found, replace=replace)
 
 
@@ -139,7 +139,7 @@ class Loader:
 
     def load(self, client: Client, path: Path, *, replace: bool, partition: str = "") -> LoadResult:
         """Load one file. What goes wrong with it is in the result, not raised."""
-        load = ledger.new_load(ledger.new_load_id(), self._table.name, str(path.absolute()), partition)
+        load = ledger.new_load(self._table.name, str(path.absolute()), partition)
         has_begun = False
         try:
             self._remove_remains(client)
