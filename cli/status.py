@@ -51,13 +51,10 @@ def _where(warehouse: Warehouse) -> str:
 
 
 def _last_load(warehouse: Warehouse) -> str:
-    from orchestration.build_log import exists
-
     raw = warehouse.settings.raw_database
-    client = warehouse.client()
-    try:
-        if not exists(warehouse, raw, "loads"):
-            return "none yet"
+    if not warehouse.has_table(raw, "loads"):
+        return "none yet"
+    with warehouse.client() as client:
         rows = client.query(
             """
             SELECT `table`, path, status, rows_accepted, rows_rejected, rows_duplicate, committed_at
@@ -65,8 +62,6 @@ def _last_load(warehouse: Warehouse) -> str:
             """,
             parameters={"raw": raw},
         ).result_rows
-    finally:
-        client.close()
     if not rows:
         return "none yet"
     table, path, status, accepted, rejected, duplicate, at = rows[0]

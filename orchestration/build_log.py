@@ -106,9 +106,9 @@ def failed(warehouse: Warehouse, build_id: str, checks: tuple[str, ...]) -> None
 
 def builds(warehouse: Warehouse) -> list[Build]:
     """All builds, the latest first; empty if nothing was ever built."""
+    if not warehouse.has_table(warehouse.settings.database, "build_log"):
+        return []
     with warehouse.client() as client:
-        if not exists(warehouse, warehouse.settings.database, "build_log"):
-            return []
         rows = client.query(
             f"SELECT {', '.join(_COLUMNS)} FROM {{db:Identifier}}.build_log FINAL ORDER BY started_at DESC",  # noqa: S608 - our own column names
             parameters={"db": warehouse.settings.database},
@@ -128,16 +128,6 @@ def last_published(warehouse: Warehouse) -> Build | None:
     """The build whose tables people read; None before the first, or if the log does not know it."""
     build_id = publishing.standing(warehouse).published.build_id
     return next((build for build in builds(warehouse) if build.build_id == build_id), None)
-
-
-def exists(warehouse: Warehouse, database: str, table: str) -> bool:
-    """Whether there is such a table."""
-    with warehouse.client() as client:
-        found = client.query(
-            "SELECT count() FROM system.tables WHERE database = {db:String} AND name = {table:String}",
-            parameters={"db": database, "table": table},
-        )
-        return bool(found.first_row[0])
 
 
 def _create(warehouse: Warehouse) -> None:

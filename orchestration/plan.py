@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-from orchestration import build_log
 from orchestration.project import content_hash, project_dir
 from warehouse import publishing
 from warehouse.connection import Warehouse
@@ -62,12 +61,12 @@ def _ledger(warehouse: Warehouse) -> tuple[int | None, int, int]:
     settings = warehouse.settings
     with warehouse.client() as client:
         published: int | None = None
-        if build_log.exists(warehouse, settings.database, "int_build_range"):
+        if warehouse.has_table(settings.database, "int_build_range"):
             rows = client.query(
                 "SELECT to_seq FROM {db:Identifier}.int_build_range", parameters={"db": settings.database}
             ).result_rows
             published = int(rows[0][0]) if rows else None
-        if not build_log.exists(warehouse, settings.raw_database, "loads"):
+        if not warehouse.has_table(settings.raw_database, "loads"):
             return published, 0, 0
         to_seq, waiting = client.query(
             """

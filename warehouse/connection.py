@@ -60,6 +60,15 @@ class Warehouse:
         except (ClickHouseError, OSError) as error:
             raise self._refusal(error, database) from None
 
+    def has_table(self, database: str, table: str) -> bool:
+        """Whether there is such a table or view."""
+        with self.client() as client:
+            found = client.query(
+                "SELECT count() FROM system.tables WHERE database = {db:String} AND name = {table:String}",
+                parameters={"db": database, "table": table},
+            )
+            return bool(found.first_row[0])
+
     def environment(self) -> dict[str, str]:
         """The variables that make a subprocess (dbt, Dagster, checks) talk to this same warehouse.
 

@@ -53,8 +53,8 @@ def test_a_failed_dbt_test_publishes_nothing_and_is_named(footfall: Footfall, wa
     (build,) = build_log.builds(warehouse)
     assert build.status == "failed"
     assert "accepted_values_users" in build.failed_checks[0]
-    assert not build_log.exists(warehouse, warehouse.settings.database, "users")
-    assert build_log.exists(warehouse, warehouse.settings.next_database, "users")
+    assert not warehouse.has_table(warehouse.settings.database, "users")
+    assert warehouse.has_table(warehouse.settings.next_database, "users")
     assert "accepted_values_users" in footfall("status").stdout
 
 
@@ -69,7 +69,7 @@ def test_a_failed_expectation_publishes_nothing_and_is_named(
     assert "nothing was published: users: page views are events: not so" in result.stderr
     (build,) = build_log.builds(warehouse)
     assert build.status == "failed"
-    assert not build_log.exists(warehouse, warehouse.settings.database, "users")
+    assert not warehouse.has_table(warehouse.settings.database, "users")
 
 
 def test_a_model_that_does_not_run_is_named_with_the_servers_words(
