@@ -1,7 +1,6 @@
 """What the demo shows at its end: a small report, every figure of it one query on the published tables."""
 
-from typing import Any
-
+from clickhouse_connect.driver.client import Client
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.rule import Rule
@@ -17,9 +16,8 @@ _SHADES = ("grey23", "dark_green", "green4", "green3", "spring_green2")
 
 def print_summary(warehouse: Warehouse, stages: dict[str, float], seconds: float) -> None:
     """Print the report; `stages` are the seconds each stage took, in the order they ran."""
-    client = warehouse.client(warehouse.settings.database)
     console = out()
-    try:
+    with warehouse.client(warehouse.settings.database) as client:
         console.print()
         console.print(Rule("Juniper & Rye: four shops, thirty days", style="bold"))
         for part in (_shops, _identity, _funnel, _retention, _channels):
@@ -28,11 +26,9 @@ def print_summary(warehouse: Warehouse, stages: dict[str, float], seconds: float
         console.print()
         console.print(_stages(stages, seconds))
         console.print(_next(warehouse))
-    finally:
-        client.close()
 
 
-def _shops(console: Console, client: Any) -> None:
+def _shops(console: Console, client: Client) -> None:
     rows = client.query(
         """
         SELECT tenant_id, sum(events_count), count(), countIf(is_identified), sum(sessions_count), sum(lifetime_value)
@@ -48,7 +44,7 @@ def _shops(console: Console, client: Any) -> None:
     console.print(table)
 
 
-def _identity(console: Console, client: Any) -> None:
+def _identity(console: Console, client: Client) -> None:
     ids, people, stitched, most = client.query(
         """
         SELECT sum(ids), count(), countIf(ids > 1), max(ids)
@@ -68,7 +64,7 @@ def _identity(console: Console, client: Any) -> None:
     console.print(text)
 
 
-def _funnel(console: Console, client: Any) -> None:
+def _funnel(console: Console, client: Client) -> None:
     funnels = client.query(
         """
         SELECT funnel_id, max(step_number) AS steps, uniqExact(tenant_id, user_id) AS people
@@ -99,7 +95,7 @@ def _funnel(console: Console, client: Any) -> None:
     console.print(table)
 
 
-def _retention(console: Console, client: Any) -> None:
+def _retention(console: Console, client: Client) -> None:
     rows = client.query(
         """
         SELECT cohort_date, period_number, sum(users_count), sum(retained_count)
@@ -118,7 +114,7 @@ def _retention(console: Console, client: Any) -> None:
     console.print(table)
 
 
-def _channels(console: Console, client: Any) -> None:
+def _channels(console: Console, client: Client) -> None:
     rows = client.query(
         """
         SELECT channel, count() AS sessions, sum(revenue)

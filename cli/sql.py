@@ -57,11 +57,8 @@ def run_sql(query: str, output_format: str | None) -> None:
 
 def _create_published(warehouse: Warehouse) -> None:
     """So that a query which names no table of ours (`SELECT 1`) works on a warehouse that is still empty."""
-    client = warehouse.client()
-    try:
+    with warehouse.client() as client:
         client.command("CREATE DATABASE IF NOT EXISTS {db:Identifier}", parameters={"db": warehouse.settings.database})
-    finally:
-        client.close()
 
 
 def _failure(answer: str, database: str) -> FootfallError:

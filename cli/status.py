@@ -1,13 +1,15 @@
 """`footfall status`: where the warehouse is, what was loaded and built last, what waits, what failed."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.console import out
 from warehouse.connection import Warehouse, connect
 from warehouse.settings import get_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from orchestration.build_log import Build
 
 
@@ -42,9 +44,8 @@ def run_status() -> None:
 
 
 def _where(warehouse: Warehouse) -> str:
-    client = warehouse.client()
-    version = client.server_version
-    client.close()
+    with warehouse.client() as client:
+        version = client.server_version
     settings = warehouse.settings
     kind = f"local, in {settings.home}" if settings.is_local else "of CLICKHOUSE_HOST"
     return f"ClickHouse {version} at {warehouse.host}:{warehouse.port} ({kind})"
@@ -79,12 +80,11 @@ def _build(build: "Build") -> str:
     return f"{prefix}{when}, {kind}, loads {build.from_seq + 1} to {build.to_seq}"
 
 
-def _tables(warehouse: Warehouse) -> Any:
+def _tables(warehouse: Warehouse) -> "Table | None":
     from rich.table import Table
 
     settings = warehouse.settings
-    client = warehouse.client()
-    try:
+    with warehouse.client() as client:
         rows = client.query(
             """
             SELECT database, name, total_rows, total_bytes
@@ -96,8 +96,6 @@ def _tables(warehouse: Warehouse) -> Any:
             """,
             parameters={"raw": settings.raw_database, "published": settings.database},
         ).result_rows
-    finally:
-        client.close()
     if not rows:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -16,6 +16,7 @@ from cli.console import err, out
 from warehouse import ports
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
+from warehouse.server_files import ServerFiles
 from warehouse.settings import Settings, get_settings
 
 _ROOT = Path(__file__).parents[1]
@@ -55,7 +56,7 @@ def _say_warehouse(warehouse: Warehouse) -> None:
     scheme = "https" if warehouse.secure else "http"
     out().print(f"Warehouse  {scheme}://{warehouse.host}:{warehouse.port} (user {warehouse.user})", markup=False)
     if warehouse.settings.is_local:
-        password = warehouse.settings.home / "warehouse" / "password"
+        password = ServerFiles.of_home(warehouse.settings.home).password
         out().print(f"           its password is in {password}; /play there is a query page", markup=False)
 
 
