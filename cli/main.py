@@ -12,14 +12,6 @@ import click
 
 from cli.errors import FAILED, INTERRUPTED, report
 
-TABLES = {
-    "events": "events",
-    "identity-mappings": "identity_mappings",
-    "funnels": "funnel_steps",
-    "retention-definitions": "retention_definitions",
-}
-
-
 # Looked up in the arguments when an error is reported, hence nothing to pass on.
 verbose_option = click.option("--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 
@@ -79,10 +71,10 @@ def _mapping(options: tuple[str, ...]) -> dict[str, str]:
     return mapping
 
 
-_load_command("events", TABLES["events"], "events")
-_load_command("identity-mappings", TABLES["identity-mappings"], "identity mappings (anonymous id to user id)")
-_load_command("funnels", TABLES["funnels"], "funnel definitions, one row per step,")
-_load_command("retention-definitions", TABLES["retention-definitions"], "retention definitions")
+_load_command("events", "events", "events")
+_load_command("identity-mappings", "identity_mappings", "identity mappings (anonymous id to user id)")
+_load_command("funnels", "funnel_steps", "funnel definitions, one row per step,")
+_load_command("retention-definitions", "retention_definitions", "retention definitions")
 
 
 @cli.command()

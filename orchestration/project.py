@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def manifest(settings: Settings, project: Path) -> Path:
     Raises FootfallError with dbt's own words if the project does not parse.
     """
     files = (path for entry in sorted(project.iterdir()) if entry.name not in _GENERATED for path in _files(entry))
-    fingerprint = _hash(project, files, lambda path: path.read_bytes())
+    fingerprint = _hash(project, files, Path.read_bytes)
     folder = artifacts_dir(settings) / "manifests"
     kept = folder / f"{fingerprint}.json"
     if not kept.exists():
@@ -114,7 +114,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _hash(root: Path, files: Iterable[Path], content: Any) -> str:
+def _hash(root: Path, files: Iterable[Path], content: Callable[[Path], bytes]) -> str:
     digest = hashlib.sha256()
     for file in files:
         body = content(file)

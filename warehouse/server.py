@@ -103,9 +103,9 @@ def _attach(files: ServerFiles) -> Endpoint | None:
     """The endpoint of the server that runs, once it answers; None if no server runs (any more)."""
     deadline = time.monotonic() + _START_SECONDS
     while _is_locked(files.running):
-        ports = read_endpoint(files)
-        if ports and _answers(Endpoint(*ports)):
-            return Endpoint(*ports)
+        recorded = read_endpoint(files)
+        if recorded and _answers(Endpoint(*recorded)):
+            return Endpoint(*recorded)
         if time.monotonic() > deadline:
             raise FootfallError(
                 f"A server process holds the local warehouse in {files.folder} but has not answered for"
