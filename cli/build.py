@@ -10,7 +10,7 @@ from cli.errors import first_clickhouse_line
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
-from warehouse.settings import get_settings
+from warehouse.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -61,18 +61,7 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
         return None
 
     log = warehouse.settings.home / "logs" / "build.log"
-    progress = logging.getLogger("footfall.build")
-    # Dagster and dbt take seconds to start: say at once that something happens.
-    err().print("Starting the job build_warehouse", markup=False)
-    with output_into(log), err().status("starting") as status:
-        handler = _Shown(status)
-        progress.addHandler(handler)
-        try:
-            from orchestration.run import run_build as run
-
-            outcome = run(warehouse.settings, full_refresh=full_refresh)
-        finally:
-            progress.removeHandler(handler)
+    outcome = _run_job(warehouse.settings, full_refresh, log)
     logged = {each.build_id: each.status for each in build_log.builds(warehouse)}
     if outcome.success and outcome.run_id not in logged:
         out().print("Nothing to build: another command has published everything meanwhile.", markup=False)
@@ -80,6 +69,22 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
     if not outcome.success or logged[outcome.run_id] != "published":
         raise _failure(warehouse, outcome, log)
     return outcome
+
+
+def _run_job(settings: Settings, full_refresh: bool, log: Path) -> "BuildOutcome":
+    from orchestration.said import progress
+
+    # Dagster and dbt take seconds to start: say at once that something happens.
+    err().print("Starting the job build_warehouse", markup=False)
+    with output_into(log), err().status("starting") as status:
+        handler = _Shown(status)
+        progress.addHandler(handler)
+        try:
+            from orchestration.run import run_build
+
+            return run_build(settings, full_refresh=full_refresh)
+        finally:
+            progress.removeHandler(handler)
 
 
 def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> FootfallError:

@@ -1,6 +1,8 @@
 """`footfall sql`: one query, streamed to stdout in any ClickHouse format."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 
@@ -15,36 +17,13 @@ _READABLE = "PrettyCompactMonoBlock"
 def run_sql(query: str, output_format: str | None) -> None:
     """Run the query with the published database as default; raises FootfallError with the server's first line."""
     with connect(get_settings()) as warehouse:
-        settings = warehouse.settings
-        if settings.is_local:
+        if warehouse.settings.is_local:
             _create_published(warehouse)
-        terminal = sys.stdout.isatty()
-        parameters = {
-            "database": settings.database,
-            # A default only: a FORMAT clause in the query itself wins.
-            "default_format": output_format or _READABLE,
-            "output_format_pretty_row_numbers": "0",
-            "output_format_pretty_color": "1" if terminal else "0",
-            "output_format_pretty_max_rows": "10000",
-        }
-        scheme = "https" if warehouse.secure else "http"
-        with (
-            httpx.Client(base_url=f"{scheme}://{warehouse.host}:{warehouse.port}", timeout=None) as client,
-            client.stream(
-                "POST",
-                "/",
-                params=parameters,
-                content=query.strip().rstrip(";").encode(),
-                headers={
-                    "X-ClickHouse-User": warehouse.user,
-                    "X-ClickHouse-Key": warehouse.password.get_secret_value(),
-                },
-            ) as response,
-        ):
-            if response.status_code != httpx.codes.OK:
-                raise _failure(response.read().decode(errors="replace"), settings.database)
+        with _answer(warehouse, query, output_format or _READABLE) as answer:
+            if answer.status_code != httpx.codes.OK:
+                raise _failure(answer.read().decode(errors="replace"), warehouse.settings.database)
             try:
-                for block in response.iter_bytes():
+                for block in answer.iter_bytes():
                     sys.stdout.buffer.write(block)
             except httpx.RemoteProtocolError:
                 # The server broke the answer off: what it says about it is at the end of what came.
@@ -53,6 +32,33 @@ def run_sql(query: str, output_format: str | None) -> None:
                     "The query failed after its first rows.", "The last lines of the output say why."
                 ) from None
         sys.stdout.flush()
+
+
+@contextmanager
+def _answer(warehouse: Warehouse, query: str, output_format: str) -> Iterator[httpx.Response]:
+    parameters = {
+        "database": warehouse.settings.database,
+        # A default only: a FORMAT clause in the query itself wins.
+        "default_format": output_format,
+        "output_format_pretty_row_numbers": "0",
+        "output_format_pretty_color": "1" if sys.stdout.isatty() else "0",
+        "output_format_pretty_max_rows": "10000",
+    }
+    scheme = "https" if warehouse.secure else "http"
+    with (
+        httpx.Client(base_url=f"{scheme}://{warehouse.host}:{warehouse.port}", timeout=None) as client,
+        client.stream(
+            "POST",
+            "/",
+            params=parameters,
+            content=query.strip().rstrip(";").encode(),
+            headers={
+                "X-ClickHouse-User": warehouse.user,
+                "X-ClickHouse-Key": warehouse.password.get_secret_value(),
+            },
+        ) as answer,
+    ):
+        yield answer
 
 
 def _create_published(warehouse: Warehouse) -> None:
