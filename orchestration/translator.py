@@ -6,10 +6,9 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
-DEFAULT_OWNERS = ("team:analytics",)
+from warehouse.publishing import UNPUBLISHED
 
-# Staging views and the change feed stay in the candidate database.
-_UNPUBLISHED = ("stg_", "changed_")
+DEFAULT_OWNERS = ("team:analytics",)
 
 
 def group_of(node: Mapping[str, Any]) -> str:
@@ -39,7 +38,7 @@ class FootfallTranslator(DagsterDbtTranslator):
         node = self.get_resource_props(manifest, unique_id)
         materialized = node.get("config", {}).get("materialized")
         table = node.get("alias") or node["name"]
-        if node["resource_type"] != "source" and not table.startswith(_UNPUBLISHED):
+        if node["resource_type"] != "source" and not table.startswith(UNPUBLISHED):
             # Where people find it, rather than where it is built.
             spec = spec.merge_attributes(metadata={"dagster/table_name": f"{self._published}.{table}"})
         return spec.replace_attributes(

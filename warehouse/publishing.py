@@ -28,8 +28,10 @@ from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
 from warehouse.journal import ABSENT, UNKNOWN, Entry, Journal, Pair, Standing, State, Version
 
-# What stays beside: staging views and this build's change feed; and what a dbt run that died leaves behind.
-_UNPUBLISHED = re.compile(r"stg_|changed_|.*__dbt_|\.|__published_")
+# What stays beside, by the beginning of its name: staging views and the change feed.
+UNPUBLISHED = ("stg_", "changed_")
+# So does what a dbt run or a swap that died leaves behind.
+_REMAINS = re.compile(r".*__dbt_|\.|__published_")
 # A view beside names tables beside; this is its twin, in the words of the published database, that is swapped.
 _TWIN = "__published_"
 
@@ -184,7 +186,9 @@ class _Publisher:
         for name, existing in beside.items():
             if name.startswith(_TWIN):
                 self._drop(name, existing)  # of an attempt that died before it was journalled
-        candidates = {name: each for name, each in beside.items() if not _UNPUBLISHED.match(name)}
+        candidates = {
+            name: each for name, each in beside.items() if not (name.startswith(UNPUBLISHED) or _REMAINS.match(name))
+        }
         if not candidates:
             raise FootfallError(f"{self._names['next']} holds no table to publish.", "Run `footfall build` first.")
         return candidates
@@ -325,12 +329,12 @@ class _Publisher:
                 "Make it a table or a view, or call it stg_… to keep it out.",
             )
         if candidate.is_view:
-            hidden = re.search(rf"`?\b{self._names['next']}`?\.`?((?:stg|changed)_\w*)", candidate.create_query)
-            if hidden:
-                raise FootfallError(
-                    f"The view {name} reads {hidden.group(1)}, which is never published.",
-                    "Let it read published tables or raw ones, or make it a table.",
-                )
+            for read in sorted(_named(candidate, self._names["next"])):
+                if read.startswith(UNPUBLISHED):
+                    raise FootfallError(
+                        f"The view {name} reads {read}, which is never published.",
+                        "Let it read published tables or raw ones, or make it a table.",
+                    )
 
     def _require_unchanged(self, pairs: tuple[Pair, ...]) -> None:
         published, beside = self._objects("published"), self._objects("next")
