@@ -142,23 +142,25 @@ class _Publisher:
         if full_refresh:
             return
         patched = self._tables_with_patches()
-        for name, existing in self._objects("published").items():
-            if name not in entry.own_names:
-                continue
+        own = {name: each for name, each in self._objects("published").items() if name in entry.own_names}
+        for name, existing in own.items():
             if existing.is_cloneable:
-                if name in patched:
-                    # Parts with deletions not yet merged into them cannot be cloned. No reader sees a difference.
-                    self._ddl(
-                        "ALTER TABLE {published:Identifier}.{name:Identifier}",
-                        " APPLY PATCHES",
-                        {"name": name},
-                        {"mutations_sync": 2},
-                    )
-                # ClickHouse takes no parameters behind CLONE AS.
-                original = f"{quote_identifier(self._names['published'])}.{quote_identifier(name)}"
-                self._ddl("CREATE TABLE {next:Identifier}.{name:Identifier}", f" CLONE AS {original}", {"name": name})
+                self._clone(name, has_patches=name in patched)
             elif existing.is_view:
                 self._create_view(existing, self._names["published"], self._names["next"], name, name)
+
+    def _clone(self, name: str, *, has_patches: bool) -> None:
+        if has_patches:
+            # Parts with deletions not yet merged into them cannot be cloned. No reader sees a difference.
+            self._ddl(
+                "ALTER TABLE {published:Identifier}.{name:Identifier}",
+                " APPLY PATCHES",
+                {"name": name},
+                {"mutations_sync": 2},
+            )
+        # ClickHouse takes no parameters behind CLONE AS.
+        original = f"{quote_identifier(self._names['published'])}.{quote_identifier(name)}"
+        self._ddl("CREATE TABLE {next:Identifier}.{name:Identifier}", f" CLONE AS {original}", {"name": name})
 
     def begin_candidate(self) -> None:
         self._journal.write(replace(self._journal.read(), state="candidate", pairs=(), before=UNKNOWN))
