@@ -32,7 +32,6 @@ def _landing_asset(table: str) -> dg.AssetsDefinition:
         owners=["team:analytics"],
         partitions_def=LANDING_DAYS,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        op_tags={"footfall/writes": "raw"},
         # For a warehouse that goes away for a moment.
         retry_policy=dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     )
