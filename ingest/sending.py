@@ -1,6 +1,6 @@
 """An INSERT and its data, sent to the warehouse over HTTP as they come, and what its answers mean.
 
-The driver would want the data in memory, or in a form that it knows. This passes on any bytes that ClickHouse reads.
+Not by the driver: its INSERTs name a table, and cannot be the SELECT from their data that ours are.
 """
 
 import re
@@ -46,8 +46,7 @@ def insert(
 ) -> None:
     """Runs an INSERT once for each body, all at a time, called `query_id` and their number on the server.
 
-    Raises FileProblem if the server cannot read the data or has no room for its columns, ClickHouseError if anything
-    else goes wrong there or on the way, and whatever the bodies raise.
+    Raises FileProblem for what is the file's fault, ClickHouseError for what is not, and whatever the bodies raise.
     """
     statement = f"{sql}\n".encode()
     query = {
