@@ -36,9 +36,6 @@
             says_identified,
             toNullable(first_at) as seen_at
         from {{ ref('int_id_days') }}
-        {% if is_full_build() %}{% else %}
-        where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ids }})
-        {% endif %}
         union all
         select
             tenant_id,
@@ -46,10 +43,11 @@
             side = 'user' and is_link as says_identified,
             first_seen_at as seen_at
         from {{ ref('int_links') }}
-        {% if is_full_build() %}{% else %}
-        where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ids }})
-        {% endif %}
     )
+    {%- if not is_full_build() %}
+    -- once for both: what is behind `ids` is worked out as often as it is named
+    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ids }})
+    {%- endif %}
     group by tenant_id, distinct_id
 {% endmacro %}
 

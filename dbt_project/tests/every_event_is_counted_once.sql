@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'users'}}}) }}
 -- Hours, people and sessions are counted along different paths from the same events: per tenant they come to the same.
--- A row that a build forgot to delete, or to write, shows here whenever it was forgotten.
+-- A row that a build forgot to delete, or to write, shows here whenever it was forgotten: so all rows are summed up,
+-- but only of tenants in which this build changed something.
 with totals as (
     select
         tenant_id,
@@ -8,6 +9,7 @@ with totals as (
         0 as events_of_users,
         0 as events_of_sessions
     from {{ ref('events_hourly') }}
+    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
     group by tenant_id
     union all
     select
@@ -16,6 +18,7 @@ with totals as (
         sum(events_count) as events_of_users,
         0 as events_of_sessions
     from {{ ref('users') }}
+    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
     group by tenant_id
     union all
     select
@@ -24,6 +27,7 @@ with totals as (
         0 as events_of_users,
         sum(events_count) as events_of_sessions
     from {{ ref('sessions') }}
+    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
     group by tenant_id
 )
 

@@ -2,9 +2,8 @@
 
 import re
 import time
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,15 @@ from typing import Any
 import pytest
 
 from benchmarks.generate import write_days
+from expectations.runner import read_suites, run_suites
 from ingest.loading import load_paths
 from orchestration.plan import make_plan
 from tests.cli.conftest import footfall_of
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
 from warehouse import publishing
-from warehouse.connection import Warehouse
+from warehouse.connection import Warehouse, connect
+from warehouse.ports import free_ports
 
 # A person who returns costs a granule (1024 events) for each day they were there before. So the night must be small
 # beside the number of granules, or else reading all of them would be right.
@@ -28,6 +29,18 @@ EVENTS_OF_THE_NIGHT = 60
 # An ordinary night reads a tenth; whoever scans the table reads it all.
 LARGEST_SHARE = 0.5
 LONGEST_NOTHING_SECONDS = 10.0
+# The build of a login has some 250 look-ups; in sum they read this share of all rows of the tables at most.
+LARGEST_SHARE_OF_HISTORY = 0.3
+# Models and tests that read more for a login than others, and how much of the history at most.
+READS_MORE = {
+    # people, the people linked to them, and so on, each a look-up among ids, whose granules are no smaller here
+    "model.footfall.changed_identity_scope": 0.07,
+    # a safety net: all rows of the tenant, but only two columns
+    "test.footfall.every_event_is_counted_once": 0.05,
+}
+# The least that a look-up reads is a granule, 8192 rows as a rule. This history is some sixty times smaller than one
+# of which that is little, so let its granules be, too.
+SMALL_GRANULES = "<clickhouse><merge_tree><index_granularity>128</index_granularity></merge_tree></clickhouse>"
 
 
 @dataclass
@@ -41,28 +54,30 @@ class Night:
 
 @pytest.fixture(scope="module")
 def night(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    """Weeks of history, built and published; then one small night more."""
-    name = uuid.uuid4().hex[:12]
-    names = {"raw_database": f"raw_{name}", "database": f"analytics_{name}"}
-    warehouse = replace(server, settings=server.settings.model_copy(update=names))
+    """Weeks of history, built and published; then one small night more. On a server of its own, with small granules."""
     folder = tmp_path_factory.mktemp("night")
-    builder = Builder(warehouse, folder / "dbt")
-    days = write_days(
-        folder / "landing", events_per_day=EVENTS_PER_DAY, days=DAYS + 1, first_day=date(2026, 1, 1), seed=3
+    http_port, tcp_port, ui_port = free_ports(3)
+    settings = server.settings.model_copy(
+        update={"home": folder / "home", "http_port": http_port, "tcp_port": tcp_port, "ui_port": ui_port}
     )
-    last = days.pop()
-    history = folder / "history.ndjson"
-    history.write_bytes(b"".join(day.read_bytes() for day in days))
-    _load(warehouse, [history])
-    builder.build()
-    last.write_bytes(b"".join(last.read_bytes().splitlines(keepends=True)[-EVENTS_OF_THE_NIGHT:]))
-    _load(warehouse, [last])
-    began = _now(warehouse)
-    builder.build(publish=False)
-    yield Night(warehouse, builder, began)
-    with server.client() as client:
-        for database in (*names.values(), warehouse.settings.next_database):
-            client.command("DROP DATABASE IF EXISTS {db:Identifier} SYNC", parameters={"db": database})
+    granules = folder / "home" / "warehouse" / "config.d" / "granules.xml"
+    granules.parent.mkdir(parents=True)
+    granules.write_text(SMALL_GRANULES)
+    with connect(settings) as warehouse:
+        builder = Builder(warehouse, folder / "dbt")
+        days = write_days(
+            folder / "landing", events_per_day=EVENTS_PER_DAY, days=DAYS + 1, first_day=date(2026, 1, 1), seed=3
+        )
+        last = days.pop()
+        history = folder / "history.ndjson"
+        history.write_bytes(b"".join(day.read_bytes() for day in days))
+        _load(warehouse, [history])
+        builder.build()
+        last.write_bytes(b"".join(last.read_bytes().splitlines(keepends=True)[-EVENTS_OF_THE_NIGHT:]))
+        _load(warehouse, [last])
+        began = _now(warehouse)
+        builder.build(publish=False)
+        yield Night(warehouse, builder, began)
 
 
 def _load(warehouse: Warehouse, paths: list[Path]) -> None:
@@ -145,30 +160,115 @@ def test_a_build_with_nothing_to_do_is_quick_and_touches_nothing(night: Night) -
     assert _parts_written_since(warehouse, began) == []
 
 
-@pytest.mark.slow
-def test_a_login_that_moves_a_whole_history_reads_no_other_peoples(night: Night) -> None:
+@dataclass
+class Login:
+    """What the build of one login read: the rows of each model and test, and of everything in it."""
+
+    began: datetime
+    user_id: str
+    days: int
+    rows: dict[str, int]
+
+    @property
+    def all_rows(self) -> int:
+        """The rows that all statements read."""
+        return sum(self.rows.values())
+
+
+@pytest.fixture(scope="module")
+def login_of_a_day(night: Night) -> Login:
+    """An id that was there on one day turns out to be somebody."""
+    return _login(night, "somebody of a day", "days_count = 1")
+
+
+@pytest.fixture(scope="module")
+def login_of_weeks(night: Night) -> Login:
+    """The id that did most turns out to be somebody."""
+    return _login(night, "somebody of weeks", "days_count > 1")
+
+
+def _login(night: Night, user_id: str, whose: str) -> Login:
     warehouse = night.warehouse
     with warehouse.client(warehouse.settings.database) as client:
-        tenant, anonymous_id, last = client.query(
-            "SELECT tenant_id, user_id, toString(last_seen_at) FROM users WHERE NOT is_identified"
-            " ORDER BY events_count DESC, user_id LIMIT 1"
+        tenant, anonymous_id, last, days = client.query(
+            "SELECT tenant_id, user_id, toString(last_seen_at), days_count FROM users INNER JOIN"
+            " (SELECT tenant_id, user_id, count() AS days_count FROM user_days GROUP BY ALL) AS days"
+            " USING (tenant_id, user_id)"
+            f" WHERE NOT is_identified AND {whose} ORDER BY events_count DESC, user_id LIMIT 1"
         ).first_row
     login = {
-        "tenant_id": tenant, "event": "$identify", "distinct_id": "somebody new", "timestamp": last,
+        "tenant_id": tenant, "event": "$identify", "distinct_id": user_id, "timestamp": last,
         "properties": {"$anon_distinct_id": anonymous_id},
     }  # fmt: skip
-    night.builder.load(File("events", "login.ndjson", [login]))
+    night.builder.load(File("events", f"{user_id}.ndjson", [login]))
     began = _now(warehouse)
-    night.builder.build()
-    greedy = _greedy_queries(warehouse, began, "int_events")
-    assert not greedy, "\n".join(greedy)
+    night.builder.build(publish=False)
+    assert all(result.success for result in run_suites(warehouse, warehouse.settings.next_database, read_suites()))
+    rows = _rows_by_node(warehouse, began)
+    publishing.publish(warehouse)
     with warehouse.client(warehouse.settings.database) as client:
         of_somebody = client.query(
             "SELECT uniqExact(user_id), any(user_id) FROM identities"
-            " WHERE tenant_id = {tenant:String} AND distinct_id IN ({id:String}, 'somebody new')",
-            parameters={"tenant": tenant, "id": anonymous_id},
+            " WHERE tenant_id = {tenant:String} AND distinct_id IN ({ids:Array(String)})",
+            parameters={"tenant": tenant, "ids": [anonymous_id, user_id]},
         ).first_row
-    assert of_somebody == (1, "somebody new")
+    assert of_somebody == (1, user_id)
+    return Login(began, user_id, days, rows)
+
+
+def _rows_by_node(warehouse: Warehouse, began: datetime) -> dict[str, int]:
+    with warehouse.client() as client:
+        client.command("SYSTEM FLUSH LOGS")
+        rows = client.query(
+            """
+            SELECT coalesce(nullIf(extract(query, '"node_id": "([^"]+)"'), ''), 'expectations') AS node, sum(read_rows)
+            FROM system.query_log
+            WHERE
+                type = 'QueryFinish'
+                AND event_time_microseconds >= {began:DateTime64(6, 'UTC')}
+                AND has(databases, {next:String})
+            GROUP BY node
+            """,
+            parameters={"began": began, "next": warehouse.settings.next_database},
+        ).result_rows
+    return dict(rows)
+
+
+@pytest.mark.slow
+def test_a_login_that_moves_a_whole_history_reads_no_other_peoples(night: Night, login_of_weeks: Login) -> None:
+    greedy = _greedy_queries(night.warehouse, login_of_weeks.began, "int_events")
+    assert not greedy, "\n".join(greedy)
+
+
+@pytest.mark.slow
+def test_a_login_costs_what_its_person_did(night: Night, login_of_a_day: Login, login_of_weeks: Login) -> None:
+    assert (login_of_a_day.days, login_of_weeks.days > 10) == (1, True)
+    size = _rows_of_tables(night.warehouse)
+    history = sum(size.values())
+    assert login_of_a_day.all_rows < LARGEST_SHARE_OF_HISTORY * history
+    assert login_of_a_day.all_rows < login_of_weeks.all_rows
+    # Of the tables that grow with the history `users` is the smallest: who reads one of them whole, reads more.
+    greedy = {
+        node: rows
+        for node, rows in login_of_a_day.rows.items()
+        if rows >= (size["users"] if node not in READS_MORE else READS_MORE[node] * history)
+    }
+    assert not greedy, greedy
+    # What is summed up by day is summed up anew for that day alone.
+    for node in ("model.footfall.session_stats_daily", "test.footfall.a_day_counts_its_sessions"):
+        assert login_of_a_day.rows[node] < 0.1 * size["sessions"] < login_of_weeks.rows[node]
+
+
+def _rows_of_tables(warehouse: Warehouse) -> dict[str, int]:
+    """The history: the rows of each published table, and of the raw ones."""
+    settings = warehouse.settings
+    with warehouse.client() as client:
+        rows = client.query(
+            "SELECT if(database = {db:String}, name, concat('raw.', name)), total_rows FROM system.tables"
+            " WHERE database IN ({db:String}, {raw:String}) AND total_rows IS NOT NULL",
+            parameters={"db": settings.database, "raw": settings.raw_database},
+        ).result_rows
+    return dict(rows)
 
 
 def _databases(warehouse: Warehouse) -> list[str]:

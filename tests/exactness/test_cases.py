@@ -45,8 +45,10 @@ BEFORE = [
             event("daily", "2026-01-05", "ana"),
             event("parts", "2026-01-05", "ana", session_id="x"),
             event("parts", "2026-01-07", "ana", session_id="x"),
+            event("shrinks", "2026-01-03", "ana"),
         ],
     ),
+    File("events", "last.ndjson", [event("shrinks", "2026-01-09", "ben")]),
     File(
         "retention_definitions",
         "daily.ndjson",
@@ -66,6 +68,8 @@ AFTER = [
         "daily.ndjson",
         [{"tenant_id": "daily", "retention_id": "daily", "kind": "first_time", "period": "day"}],
     ),
+    # the last day goes, and what changes lies before the one that is the last now
+    File("events", "last.ndjson", [event("shrinks", "2026-01-01", "ben")]),
     File("events", "after.ndjson", [event("parts", "2026-01-07", "ana", session_id="x~2")]),
 ]
 
@@ -111,3 +115,8 @@ def test_a_definition_that_becomes_daily_enters_the_table_of_days(told: Builder)
 def test_a_sent_session_id_that_looks_like_a_part_is_no_part(told: Builder) -> None:
     found = rows(told, "select session_id from sessions where tenant_id = 'parts' order by session_id")
     assert found == [("x",), ("x~2",), ("x~2~1",)]
+
+
+def test_a_tenant_whose_last_day_is_withdrawn_ends_on_the_day_before_it_that_is_left(told: Builder) -> None:
+    found = rows(told, "select toString(last_event_date) from int_tenants where tenant_id = 'shrinks'")
+    assert found == [("2026-01-03",)]
