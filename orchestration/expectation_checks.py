@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from expectations.runner import read_suites, run_suites
+from expectations.runner import run_suites
 from orchestration import build_log
-from orchestration.model_assets import model_assets
+from orchestration.model_assets import SUITES, model_assets
 from orchestration.resources import WarehouseResource
 from orchestration.said import say
 
 _MODELS = {key.path[-1]: key for key in model_assets.keys}
-# A suite for a table that the project does not have (a project of one's own) has nothing to say.
-SUITES = [suite for suite in read_suites() if suite.table in _MODELS]
 
 
 @dg.multi_asset_check(

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from dagster_dbt import DbtCliInvocation, DbtProject, dbt_assets
 from pydantic import Field
 
-from expectations.runner import import_in_background
+from expectations.runner import import_in_background, read_suites
 from ingest import raw_tables
 from orchestration import build_log
 from orchestration.plan import Plan, make_plan
@@ -63,6 +63,10 @@ def model_assets(
     yield from _run_dbt(context, opened, dbt, plan)
 
 
+# A suite for a table that the project does not have (a project of one's own) has nothing to say.
+SUITES = [suite for suite in read_suites() if suite.table in {key.path[-1] for key in model_assets.keys}]
+
+
 def _end_dead_runs(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
     """Say of runs that were killed at work that they have failed; the UI would show them as running for ever."""
     dead = {build.build_id for build in build_log.builds(warehouse) if build.failed_checks == ("interrupted",)}
@@ -98,7 +102,8 @@ def _run_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: DbtRe
         with dbt_environment(warehouse):
             invocation = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
         # dbt takes seconds to start, and so does what the next step needs.
-        import_in_background()
+        if SUITES:
+            import_in_background()
         with warehouse.client() as client:
             for event in invocation.stream():
                 if isinstance(event, dg.Output):

@@ -20,6 +20,8 @@ from warehouse.settings import Settings
 _GENERATED = {"target", "logs", "dbt_packages", ".user.yml"}
 # What decides the content of tables. Tests, analyses and profiles do not.
 _DECIDES_CONTENT = ("dbt_project.yml", "macros", "models", "packages.yml", "seeds", "snapshots")
+# So many states of the project stay parsed, for those who go back and forth between branches.
+_KEPT = 5
 # Parts of a model's YAML that no table depends on: a better description must not cost a full rebuild.
 _PROSE_AND_TESTS = {"description", "data_tests", "tests", "unit_tests", "meta", "docs", "tags"}
 
@@ -43,7 +45,7 @@ def content_hash(project: Path) -> str:
 
 
 def manifest(settings: Settings, project: Path) -> Path:
-    """The project's manifest.json, parsed again only if a file of the project has changed since.
+    """The project's manifest.json, parsed again only if the project is in none of the latest states that were parsed.
 
     Raises FootfallError with dbt's own words if the project does not parse.
     """
@@ -58,7 +60,8 @@ def manifest(settings: Settings, project: Path) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not kept.exists():
                 _parse(settings, project).replace(kept)
-                for outdated in set(folder.glob("*.json")) - {kept}:
+                by_age = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+                for outdated in by_age[:-_KEPT]:
                     outdated.unlink()
     return kept
 

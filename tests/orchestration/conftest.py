@@ -69,7 +69,7 @@ def make_candidate(warehouse: Warehouse, to_seq: int, *people: str) -> None:
             parameters={"seq": to_seq},
         )
         client.command(
-            "CREATE TABLE users ENGINE = MergeTree ORDER BY () AS SELECT arrayJoin({people:Array(String)}) AS user_id",
+            "CREATE TABLE people ENGINE = MergeTree ORDER BY () AS SELECT arrayJoin({people:Array(String)}) AS user_id",
             parameters={"people": list(people)},
         )
 
@@ -82,4 +82,4 @@ def publish_version(warehouse: Warehouse, to_seq: int, build_id: str, project_ha
 
 def published_people(warehouse: Warehouse) -> list[str]:
     with warehouse.client(warehouse.settings.database) as client:
-        return [row[0] for row in client.query("SELECT user_id FROM users ORDER BY user_id").result_rows]
+        return [row[0] for row in client.query("SELECT user_id FROM people ORDER BY user_id").result_rows]

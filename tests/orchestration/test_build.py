@@ -20,6 +20,7 @@ def test_a_build_publishes_once_and_can_be_rolled_back(footfall: Footfall, wareh
     first = footfall("build")
     assert first.returncode == 0, first.stderr
     assert "first build, 1 new load" in first.stderr
+    assert "Great Expectations" not in first.stderr, "there is no suite for any table of this project"
     assert published_people(warehouse) == ["ada"]
 
     again = footfall("build")
@@ -28,7 +29,7 @@ def test_a_build_publishes_once_and_can_be_rolled_back(footfall: Footfall, wareh
     assert len(build_log.builds(warehouse)) == 1
 
     commit_load(warehouse, 2, "ben")
-    changed = project / "models" / "users.sql"
+    changed = project / "models" / "people.sql"
     changed.write_text(changed.read_text() + "\n-- another thought")
     second = footfall("build")
     assert second.returncode == 0, second.stderr
@@ -48,22 +49,23 @@ def test_a_failed_dbt_test_publishes_nothing_and_is_named(footfall: Footfall, wa
     commit_load(warehouse, 1, "ada", "mallory")
     result = footfall("build")
     assert result.returncode == 1
-    assert "nothing was published: accepted_values_users" in result.stderr
+    assert "nothing was published: accepted_values_people" in result.stderr
     assert "Traceback" not in result.stderr
     (build,) = build_log.builds(warehouse)
     assert build.status == "failed"
-    assert "accepted_values_users" in build.failed_checks[0]
-    assert not warehouse.has_table(warehouse.settings.database, "users")
-    assert warehouse.has_table(warehouse.settings.next_database, "users")
-    assert "accepted_values_users" in footfall("status").stdout
+    assert "accepted_values_people" in build.failed_checks[0]
+    assert not warehouse.has_table(warehouse.settings.database, "people")
+    assert warehouse.has_table(warehouse.settings.next_database, "people")
+    assert "accepted_values_people" in footfall("status").stdout
 
 
 def test_a_failed_expectation_publishes_nothing_and_is_named(
     footfall: Footfall, warehouse: Warehouse, project: Path
 ) -> None:
     commit_load(warehouse, 1, "ada")
-    users = project / "models" / "users.sql"
-    users.write_text(users.read_text().replace("countIf(event = 'page')", "toUInt64(7)"))
+    people = (project / "models" / "people.sql").read_text()
+    # There is a suite for a table of this name.
+    (project / "models" / "users.sql").write_text(people.replace("countIf(event = 'page')", "toUInt64(7)"))
     result = footfall("build")
     assert result.returncode == 1
     assert "nothing was published: users: page views are events: not so" in result.stderr
@@ -76,15 +78,15 @@ def test_a_model_that_does_not_run_is_named_with_the_servers_words(
     footfall: Footfall, warehouse: Warehouse, project: Path
 ) -> None:
     commit_load(warehouse, 1, "ada")
-    (project / "models" / "users.sql").write_text("select nobody from {{ source('raw', 'loads') }}")
+    (project / "models" / "people.sql").write_text("select nobody from {{ source('raw', 'loads') }}")
     result = footfall("build")
     assert result.returncode == 1
-    assert "users: Code: 47. DB::Exception: Unknown expression identifier `nobody`" in result.stderr
+    assert "people: Code: 47. DB::Exception: Unknown expression identifier `nobody`" in result.stderr
 
 
 def test_a_project_that_does_not_parse_says_so(footfall: Footfall, warehouse: Warehouse, project: Path) -> None:
     commit_load(warehouse, 1, "ada")
-    (project / "models" / "users.sql").write_text("select {{ ref('nothing') }}")
+    (project / "models" / "people.sql").write_text("select {{ ref('nothing') }}")
     result = footfall("build")
     assert result.returncode == 1
     assert "does not parse" in result.stderr
@@ -95,19 +97,19 @@ def test_a_swap_that_stops_half_way_says_so_and_the_next_build_ends_it(
     footfall: Footfall, warehouse: Warehouse, project: Path
 ) -> None:
     commit_load(warehouse, 1, "ada")
-    people = project / "models" / "people.sql"
-    people.write_text("{{ config(materialized='view') }} select user_id from {{ ref('users') }}")
+    names = project / "models" / "names.sql"
+    names.write_text("{{ config(materialized='view') }} select user_id from {{ ref('people') }}")
     assert footfall("build").returncode == 0
     commit_load(warehouse, 2, "ben")
     published = warehouse.settings.database
     with warehouse.client() as client:
         # Somebody's view on ours. Ours now reads theirs: two views that read each other, which ClickHouse refuses.
-        client.command(f"CREATE VIEW {published}.mine AS SELECT user_id FROM {published}.people")
-        people.write_text(f"{{{{ config(materialized='view') }}}} select user_id from {published}.mine")
+        client.command(f"CREATE VIEW {published}.mine AS SELECT user_id FROM {published}.names")
+        names.write_text(f"{{{{ config(materialized='view') }}}} select user_id from {published}.mine")
         stopped = footfall("build")
         assert stopped.returncode == 1
         assert "stopped while it was being published" in stopped.stderr, stopped.stderr
-        assert f"{published}.people" in stopped.stderr
+        assert f"{published}.names" in stopped.stderr
         assert "nothing was published" not in stopped.stderr
         assert published_people(warehouse) == ["ada", "ben"]  # this table is swapped already
         client.command(f"DROP VIEW {published}.mine")
@@ -145,7 +147,7 @@ def test_dbt_by_hand_takes_the_place_of_the_version_before_and_the_next_build_go
     assert footfall("rollback").returncode == 0
 
     publish_version(warehouse, 1, "three", make_plan(warehouse).project_hash, "ada")
-    by_hand = footfall("dbt", "run", "--select", "users")
+    by_hand = footfall("dbt", "run", "--select", "people")
     assert by_hand.returncode == 0, by_hand.stdout
     refused = footfall("rollback")
     assert refused.returncode == 1

@@ -63,7 +63,7 @@ def test_a_build_that_died_between_its_publication_and_the_log_is_published(
     (build,) = build_log.builds(warehouse)
     assert (build.status, build.published_at is not None) == ("published", True)
     assert make_plan(warehouse).nothing_to_do
-    model = project / "models" / "users.sql"
+    model = project / "models" / "people.sql"
     model.write_text(model.read_text() + "\n-- another thought")
     assert make_plan(warehouse).full_refresh
 

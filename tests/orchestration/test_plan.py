@@ -70,11 +70,11 @@ def test_a_changed_model_is_a_full_refresh_but_a_changed_description_or_test_is_
     commit_load(warehouse, 1, "ada")
     publish_range(warehouse, 1)
     before = content_hash(project)
-    described = project / "models" / "users.yml"
+    described = project / "models" / "people.yml"
     described.write_text(described.read_text().replace("One row per person.", "People.").replace("ben", "eve"))
     assert content_hash(project) == before
     assert make_plan(warehouse).nothing_to_do
-    model = project / "models" / "users.sql"
+    model = project / "models" / "people.sql"
     model.write_text(model.read_text().replace("'page'", "'view'"))
     assert make_plan(warehouse).full_refresh
 

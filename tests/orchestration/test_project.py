@@ -28,6 +28,6 @@ def test_processes_that_need_the_manifest_at_once_parse_it_once_and_whole(projec
     said = {process.communicate(timeout=120)[0] for process in waiting}
     assert [process.returncode for process in waiting] == [0, 0, 0, 0]
     (path,) = said
-    assert "model.footfall.users" in orjson.loads(Path(path.strip()).read_bytes())["nodes"]
+    assert "model.footfall.people" in orjson.loads(Path(path.strip()).read_bytes())["nodes"]
     parses = (home / "dbt" / "logs" / "dbt.log").read_text().count("Running with dbt=")
     assert parses == 1

@@ -41,8 +41,8 @@ def full_disk(warehouse: Warehouse, database: str, table: str) -> Iterator[None]
 @pytest.mark.slow
 def test_a_build_on_a_full_disk(warehouse: Warehouse, tmp_path: Path) -> None:
     project = Path(shutil.copytree(TINY, tmp_path / "project"))
-    users = project / "models" / "users.sql"
-    users.write_text(INCREMENTAL.replace("MODEL", users.read_text()))
+    people = project / "models" / "people.sql"
+    people.write_text(INCREMENTAL.replace("MODEL", people.read_text()))
     footfall = footfall_of(warehouse, **variables_of(project))
     commit_load(warehouse, 1, "ada")
     assert footfall("build").returncode == 0
@@ -51,7 +51,7 @@ def test_a_build_on_a_full_disk(warehouse: Warehouse, tmp_path: Path) -> None:
     settings = warehouse.settings
     # a model, the build log, the journal of the swap
     for database, table in (
-        (settings.database, "users"),
+        (settings.database, "people"),
         (settings.database, "build_log"),
         (settings.raw_database, "publish_journal"),
     ):
