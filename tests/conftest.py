@@ -1,8 +1,6 @@
-"""A real warehouse for every test: one local server per test session, databases of its own per test."""
+"""A real warehouse for every test: one local server per test session, and its databases for one test at a time."""
 
-import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,12 +29,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield warehouse
 
 
+# The databases have the same names each time: what dbt has parsed for one test it need not parse again for the next.
 @pytest.fixture
 def warehouse(server: Warehouse) -> Iterator[Warehouse]:
     """A warehouse with raw and published databases that only this test uses; they are dropped afterwards."""
-    name = uuid.uuid4().hex[:12]
-    settings = server.settings.model_copy(update={"raw_database": f"raw_{name}", "database": f"analytics_{name}"})
-    yield replace(server, settings=settings)
-    with server.client() as client:
-        for database in (settings.raw_database, settings.database, settings.next_database):
-            client.command("DROP DATABASE IF EXISTS {db:Identifier} SYNC", parameters={"db": database})
+    yield server
+    drop(server)
+
+
+@pytest.fixture(scope="module")
+def shared_warehouse(server: Warehouse) -> Iterator[Warehouse]:
+    """The same for a module whose tests look at one outcome; none of them may ask for `warehouse` as well."""
+    yield server
+    drop(server)
+
+
+def drop(warehouse: Warehouse) -> None:
+    """Drop the databases that the warehouse's settings name."""
+    settings = warehouse.settings
+    with warehouse.client() as client:
+        for name in (settings.raw_database, settings.database, settings.next_database):
+            client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": name})

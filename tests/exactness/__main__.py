@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from tests.exactness.builds import Builder, beside, drop
+from tests.conftest import drop
+from tests.exactness.builds import Builder, beside
 from tests.exactness.test_stories import tell
 from warehouse.connection import connect
 from warehouse.ports import free_ports
@@ -23,9 +24,9 @@ def main(seeds: str, chapters: int) -> None:
         settings = Settings(
             home=Path(folder) / "home", host=None, http_port=http_port, tcp_port=tcp_port, ui_port=ui_port
         )
-        with connect(settings) as warehouse:
+        with connect(settings) as told:
+            reordered = beside(told, "reordered")
             for seed in range(int(first), int(last or first) + 1):
-                told, reordered = beside(warehouse, f"s{seed}"), beside(warehouse, f"s{seed}_reordered")
                 place = Path(folder) / str(seed)
                 tell(seed, chapters, Builder(told, place / "files"), Builder(reordered, place / "reordered"))
                 drop(told)

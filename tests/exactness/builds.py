@@ -12,6 +12,7 @@ from dbt.cli.main import dbtRunner
 
 from ingest import raw_tables
 from ingest.loading import load_paths
+from orchestration.project import artifacts_dir
 from tests.exactness.stories import File
 from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse
@@ -23,7 +24,7 @@ NOT_COMPARED = {"int_build_range", "build_log"}
 
 @dataclass
 class Builder:
-    """A warehouse with its files in `folder`. dbt keeps its parsed project between builds."""
+    """A warehouse with its files in `folder`."""
 
     warehouse: Warehouse
     folder: Path
@@ -47,9 +48,10 @@ class Builder:
     def build(self, *, full_refresh: bool = False, publish: bool = True) -> None:
         """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure."""
         publishing.prepare(self.warehouse, full_refresh=full_refresh)
+        artifacts = artifacts_of(self.warehouse)
         arguments = ["build", "--exclude", "resource_type:unit_test", "--project-dir", str(PROJECT)]
-        arguments += ["--profiles-dir", str(PROJECT), "--target-path", str(self.folder / "target")]
-        arguments += ["--log-path", str(self.folder / "logs"), "--log-level", "none", "--no-use-colors"]
+        arguments += ["--profiles-dir", str(PROJECT), "--target-path", str(artifacts / "target")]
+        arguments += ["--log-path", str(artifacts / "logs"), "--log-level", "none", "--no-use-colors"]
         with _environment(self.warehouse.environment()):
             self.runner = self.runner or dbtRunner()
             result = self.runner.invoke(arguments + (["--full-refresh"] if full_refresh else []))
@@ -133,16 +135,13 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def artifacts_of(warehouse: Warehouse) -> Path:
+    """Where dbt's artifacts of builds without Dagster go: parsed once for all tests on databases of these names."""
+    return artifacts_dir(warehouse.settings) / "builders" / warehouse.settings.database
+
+
 def beside(warehouse: Warehouse, suffix: str) -> Warehouse:
     """The same server with databases of other names; whoever asks for it drops them."""
     settings = warehouse.settings
     names = {"raw_database": f"{settings.raw_database}_{suffix}", "database": f"{settings.database}_{suffix}"}
     return replace(warehouse, settings=settings.model_copy(update=names))
-
-
-def drop(warehouse: Warehouse) -> None:
-    """Drop the databases that the warehouse's settings name."""
-    settings = warehouse.settings
-    with warehouse.client() as client:
-        for name in (settings.raw_database, settings.database, settings.next_database):
-            client.command("drop database if exists {name:Identifier} sync", parameters={"name": name})

@@ -4,14 +4,11 @@ All of them are told together, before and after one change, so that they cost th
 """
 
 import random
-import uuid
-from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from tests.exactness.builds import Builder, drop
+from tests.exactness.builds import Builder
 from tests.exactness.stories import File, Row
 from warehouse.connection import Warehouse
 
@@ -75,19 +72,15 @@ AFTER = [
 
 
 @pytest.fixture(scope="module")
-def told(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
+def told(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Builder:
     """All cases built before and after; the rebuilt candidate lies beside the published tables."""
-    name = uuid.uuid4().hex[:12]
-    names = {"raw_database": f"raw_{name}", "database": f"analytics_{name}"}
-    warehouse = replace(server, settings=server.settings.model_copy(update=names))
-    builder = Builder(warehouse, tmp_path_factory.mktemp("cases"))
+    builder = Builder(shared_warehouse, tmp_path_factory.mktemp("cases"))
     for files in (BEFORE, AFTER):
         for file in files:
             builder.load(file)
         builder.build()
     builder.build(full_refresh=True, publish=False)
-    yield builder
-    drop(warehouse)
+    return builder
 
 
 def rows(told: Builder, query: str) -> list[tuple[object, ...]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.exactness.builds import Builder, beside, drop
+from tests.conftest import drop
+from tests.exactness.builds import Builder, beside
 from tests.exactness.stories import File, story
 from warehouse.connection import Warehouse
 

@@ -3,9 +3,7 @@
 import json
 import os
 import subprocess
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 
 from ingest import raw_tables
 from orchestration.project import dbt_command, environment, project_dir
+from tests.exactness.builds import artifacts_of
 from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse
 
@@ -61,20 +60,14 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    name = uuid.uuid4().hex[:12]
-    settings = server.settings.model_copy(update={"raw_database": f"raw_{name}", "database": f"analytics_{name}"})
-    warehouse = replace(server, settings=settings)
-    raw_tables.create(warehouse)
-    tracking_key.store(warehouse)
-    publishing.prepare(warehouse, full_refresh=True)
-    empty = Project(warehouse, tmp_path_factory.mktemp("dbt"))
+def project(shared_warehouse: Warehouse) -> Project:
+    raw_tables.create(shared_warehouse)
+    tracking_key.store(shared_warehouse)
+    publishing.prepare(shared_warehouse, full_refresh=True)
+    empty = Project(shared_warehouse, artifacts_of(shared_warehouse) / "target")
     built = empty.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
     assert built.returncode == 0, built.stdout
-    yield empty
-    with server.client() as client:
-        for database in (settings.raw_database, settings.database, settings.next_database):
-            client.command("DROP DATABASE IF EXISTS {db:Identifier} SYNC", parameters={"db": database})
+    return empty
 
 
 def test_every_rule_holds(project: Project) -> None:
