@@ -52,6 +52,7 @@ class Builder:
         arguments = ["build", "--exclude", "resource_type:unit_test", "--project-dir", str(PROJECT)]
         arguments += ["--profiles-dir", str(PROJECT), "--target-path", str(artifacts / "target")]
         arguments += ["--log-path", str(artifacts / "logs"), "--log-level", "none", "--no-use-colors"]
+        arguments += ["--log-level-file", "none", "--no-write-json"]
         with _environment(self.warehouse.environment()):
             self.runner = self.runner or dbtRunner()
             result = self.runner.invoke(arguments + (["--full-refresh"] if full_refresh else []))
