@@ -117,7 +117,7 @@ def _bare_insert(warehouse: Warehouse, file: Path, database: str) -> None:
 
 
 def history(folder: Path, events_per_day: int, days: int) -> Figures:
-    """A history of so many days loaded and built, then a night more, then nothing, then a login across it all."""
+    """A history of so many days loaded, built and rebuilt, then a night more, nothing, and a login across it all."""
     with private_warehouse() as warehouse:
         first = HISTORIES[0] - days
         events = sorted((folder / "events").glob("*/*"))
@@ -126,8 +126,9 @@ def history(folder: Path, events_per_day: int, days: int) -> Figures:
         rows = load(warehouse, "events", events[first : HISTORIES[0]])
         load(warehouse, "identity_mappings", mappings[first : HISTORIES[0]])
         loading = time.perf_counter() - started
-        full, steps = timed_build(warehouse)
+        first_build, _ = timed_build(warehouse)
         yardstick = sum(single_pass.seconds_by_mart(warehouse).values())
+        full, steps = timed_build(warehouse, full_refresh=True)
         load(warehouse, "events", events[HISTORIES[0] : HISTORIES[0] + 1])
         load(warehouse, "identity_mappings", mappings[HISTORIES[0] : HISTORIES[0] + 1])
         before_night = _now(warehouse)
@@ -142,10 +143,11 @@ def history(folder: Path, events_per_day: int, days: int) -> Figures:
             "events": rows,
             "load, s": round(loading, 1),
             "load, rows/s": round(rows / loading),
-            "first build, s": round(full, 1),
+            "first build, s": round(first_build, 1),
+            "full rebuild, s": round(full, 1),
             "of it dbt, s": round(steps.get("build_models", 0), 1),
             "one query per mart, s": round(yardstick, 1),
-            "first build / one query per mart": single_pass.ratio(full, yardstick),
+            "full rebuild / one query per mart": single_pass.ratio(full, yardstick),
             "nightly build, s": round(night, 1),
             "nightly build, rows read": night_rows,
             "of it in dbt, s": round(night_steps.get("build_models", 0), 1),

@@ -1,18 +1,31 @@
--- An id belongs to the user it was first linked to, else to itself. One level: no chains of merges, no conflicts.
-SELECT
-    e.tenant_id,
-    e.distinct_id,
-    if(l.user_id = '', e.distinct_id, l.user_id) AS user_id,
-    e.is_identified OR l.user_id != '' AS is_identified,
-    e.first_seen_at
-FROM (
+-- An anonymous id belongs to the user it was first linked to, else to itself; no chains of merges.
+WITH links AS (
+    SELECT tenant_id, JSONExtractString(properties, '$anon_distinct_id') AS anonymous_id, distinct_id AS user_id, timestamp AS at
+    FROM events
+    WHERE event = '$identify'
+    UNION ALL
+    SELECT tenant_id, anonymous_id, user_id, assumeNotNull(first_seen_at) AS at
+    FROM raw_identity_mappings
+    WHERE kind != 'merge'
+),
+
+ids AS (
     SELECT tenant_id, distinct_id, max(is_identified) AS is_identified, min(timestamp) AS first_seen_at
-    FROM int_events
+    FROM events
     GROUP BY tenant_id, distinct_id
-) AS e
-LEFT JOIN (
-    SELECT tenant_id, distinct_id, argMin(other_id, first_seen_at) AS user_id
-    FROM int_links
-    WHERE side = 'anonymous'
+),
+
+users AS (
+    SELECT tenant_id, anonymous_id AS distinct_id, argMin(user_id, at) AS user_id, min(at) AS linked_at
+    FROM links
     GROUP BY tenant_id, distinct_id
-) AS l ON e.tenant_id = l.tenant_id AND e.distinct_id = l.distinct_id
+)
+
+SELECT
+    tenant_id,
+    distinct_id,
+    if(user_id != '' AND NOT is_identified, user_id, distinct_id) AS user_id,
+    is_identified,
+    first_seen_at
+FROM ids
+LEFT JOIN users USING (tenant_id, distinct_id)

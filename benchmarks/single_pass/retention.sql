@@ -1,14 +1,50 @@
--- Daily cohorts of first-time visitors; weekly and monthly ones come from the same days.
-WITH days AS (
-    SELECT DISTINCT e.tenant_id AS tenant_id, i.user_id AS user_id, e.event_date AS date
-    FROM int_events AS e
-    INNER JOIN identities AS i ON e.tenant_id = i.tenant_id AND e.distinct_id = i.distinct_id
+-- The three bundled definitions, all of any event.
+WITH periods AS (
+    SELECT
+        tenant_id,
+        user_id,
+        period.1 AS retention_id,
+        groupUniqArray(period.2) AS seen,
+        arrayMin(seen) AS cohort
+    FROM (SELECT DISTINCT tenant_id, user_id, event_date FROM events)
+    ARRAY JOIN [
+        ('daily', toInt32(event_date)),
+        ('weekly', toInt32(intDiv(toInt32(event_date) + 3, 7))),
+        ('monthly', toInt32(toYear(event_date) * 12 + toMonth(event_date) - 1))
+    ] AS period
+    GROUP BY tenant_id, user_id, retention_id
+),
+
+cohorts AS (
+    SELECT
+        tenant_id,
+        retention_id,
+        cohort,
+        count() AS users_count,
+        max(arrayMax(seen)) AS last_seen,
+        sumMap(arrayMap(period -> toUInt16(period - cohort), seen), arrayMap(period -> 1, seen)) AS counts
+    FROM periods
+    GROUP BY tenant_id, retention_id, cohort
+),
+
+grid AS (
+    SELECT *, max(last_seen) OVER (PARTITION BY tenant_id, retention_id) AS last
+    FROM cohorts
 )
 
 SELECT
     tenant_id,
-    cohort,
-    arrayJoin(arrayMap(day -> day - cohort, dates)) AS period_number,
-    count() AS retained_count
-FROM (SELECT tenant_id, user_id, groupArray(date) AS dates, min(date) AS cohort FROM days GROUP BY tenant_id, user_id)
-GROUP BY tenant_id, cohort, period_number
+    retention_id,
+    multiIf(
+        retention_id = 'daily', toDate(cohort),
+        retention_id = 'weekly', toDate(cohort * 7 - 3),
+        makeDate(intDiv(cohort, 12), cohort % 12 + 1, 1)
+    ) AS cohort_date,
+    period_number,
+    users_count,
+    if(has(counts.1, period_number), counts.2[indexOf(counts.1, period_number)], 0) AS retained_count,
+    period_number < last - cohort AS is_complete
+FROM grid
+ARRAY JOIN range(
+    toUInt16(least(last - cohort, multiIf(retention_id = 'daily', 90, retention_id = 'weekly', 52, 24)) + 1)
+) AS period_number

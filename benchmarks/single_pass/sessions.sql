@@ -1,25 +1,83 @@
--- By the session id that was sent, else the device's whole day. No islands, no cutting, no channel.
+-- By the session id that was sent; without one, by device, anew after half an hour of silence.
+WITH keyed AS (
+    SELECT *, session_id AS key FROM events WHERE session_id != ''
+    UNION ALL
+    SELECT
+        * EXCEPT (unit, is_start),
+        concat(unit, ' ', toString(sum(is_start) OVER (PARTITION BY tenant_id, unit ORDER BY timestamp, event_id))) AS key
+    FROM (
+        SELECT
+            *,
+            if(device_id != '', device_id, distinct_id) AS unit,
+            timestamp > lagInFrame(timestamp) OVER (
+                PARTITION BY tenant_id, unit ORDER BY timestamp, event_id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
+            ) + INTERVAL 30 MINUTE AS is_start
+        FROM events
+        WHERE session_id = ''
+    )
+),
+
+grouped AS (
+    SELECT
+        e.tenant_id AS tenant_id,
+        e.key AS session_id,
+        if(
+            max(e.is_identified),
+            argMaxIf(e.user_id, e.timestamp, e.is_identified),
+            argMin(e.user_id, e.timestamp)
+        ) AS user_id,
+        min(e.timestamp) AS session_start,
+        max(e.timestamp) AS session_end,
+        any(e.session_id) = '' AS is_derived,
+        argMin(e.distinct_id, e.timestamp) AS first_distinct_id,
+        argMax(e.distinct_id, e.timestamp) AS last_distinct_id,
+        max(e.is_identified) AS is_identified,
+        max(e.is_identified) AND NOT argMin(e.is_identified, e.timestamp) AS became_identified,
+        count() AS events_count,
+        countIf(e.event = '$pageview') AS pageviews_count,
+        argMinIf(e.current_url, e.timestamp, e.current_url != '') AS entry_url,
+        argMinIf(e.host, e.timestamp, e.host != '') AS entry_host,
+        argMinIf(e.pathname, e.timestamp, e.pathname != '') AS entry_pathname,
+        argMinIf(e.referrer, e.timestamp, e.referrer != '') AS entry_referrer,
+        argMinIf(e.referring_domain, e.timestamp, e.referring_domain != '') AS entry_referring_domain,
+        argMaxIf(e.current_url, e.timestamp, e.current_url != '') AS exit_url,
+        argMaxIf(e.pathname, e.timestamp, e.pathname != '') AS exit_pathname,
+        argMinIf(e.utm_source, e.timestamp, e.utm_source != '') AS utm_source,
+        argMinIf(e.utm_medium, e.timestamp, e.utm_medium != '') AS utm_medium,
+        argMinIf(e.utm_campaign, e.timestamp, e.utm_campaign != '') AS utm_campaign,
+        argMinIf(e.utm_term, e.timestamp, e.utm_term != '') AS utm_term,
+        argMinIf(e.utm_content, e.timestamp, e.utm_content != '') AS utm_content,
+        argMinIf(e.click_ids, e.timestamp, notEmpty(e.click_ids)) AS click_ids,
+        argMinIf(e.browser, e.timestamp, e.browser != '') AS browser,
+        argMinIf(e.os, e.timestamp, e.os != '') AS os,
+        argMinIf(e.device_type, e.timestamp, e.device_type != '') AS device_type,
+        argMinIf(e.user_agent, e.timestamp, e.user_agent != '') AS user_agent,
+        argMinIf(e.ip_address, e.timestamp, e.ip_address != '') AS ip_address,
+        argMinIf(e.country, e.timestamp, e.country != '') AS country,
+        argMinIf(e.city, e.timestamp, e.city != '') AS city,
+        argMinIf(e.timezone, e.timestamp, e.timezone != '') AS timezone,
+        sum(ifNull(e.revenue, 0)) AS revenue
+    FROM keyed AS e
+    GROUP BY tenant_id, session_id
+)
+
 SELECT
-    tenant_id,
-    session_key,
-    if(startsWith(session_key, 's:'), toDate(0), event_date) AS day,
-    min(timestamp) AS session_start,
-    max(timestamp) AS session_end,
-    argMin(distinct_id, (timestamp, event_id)) AS first_distinct_id,
-    argMax(distinct_id, (timestamp, event_id)) AS last_distinct_id,
-    count() AS events_count,
-    countIf(is_pageview) AS pageviews_count,
-    argMinIf(current_url, timestamp, current_url != '') AS entry_url,
-    argMaxIf(current_url, timestamp, current_url != '') AS exit_url,
-    argMinIf(referrer, timestamp, referrer != '') AS entry_referrer,
-    argMinIf(referring_domain, timestamp, referring_domain != '') AS entry_referring_domain,
-    argMinIf(utm_source, timestamp, utm_source != '') AS utm_source,
-    argMinIf(utm_medium, timestamp, utm_medium != '') AS utm_medium,
-    argMinIf(utm_campaign, timestamp, utm_campaign != '') AS utm_campaign,
-    argMinIf(browser, timestamp, browser != '') AS browser,
-    argMinIf(os, timestamp, os != '') AS os,
-    argMinIf(device_type, timestamp, device_type != '') AS device_type,
-    argMinIf(country, timestamp, country != '') AS country,
-    sum(revenue) AS revenue
-FROM int_events
-GROUP BY tenant_id, session_key, day
+    *,
+    toDate(session_start) AS session_date,
+    dateDiff('microsecond', session_start, session_end) / 1e6 AS duration_seconds,
+    row_number() OVER (PARTITION BY tenant_id, user_id ORDER BY session_start, session_id) AS session_number,
+    session_number = 1 AS is_first_session,
+    pageviews_count <= 1 AND duration_seconds < 10 AS is_bounce,
+    multiIf(
+        utm_medium IN ('cpc', 'ppc'), 'Paid Search',
+        utm_medium = 'paid_social', 'Paid Social',
+        utm_medium = 'email', 'Email',
+        utm_medium = 'affiliate', 'Affiliates',
+        utm_medium = 'display', 'Display',
+        match(entry_referring_domain, '(google|bing|duckduckgo|yahoo)\\.'), 'Organic Search',
+        match(entry_referring_domain, '(facebook|instagram|linkedin|reddit)\\.'), 'Organic Social',
+        entry_referring_domain != '', 'Referral',
+        utm_source != '' OR notEmpty(click_ids), 'Other',
+        'Direct'
+    ) AS channel
+FROM grouped

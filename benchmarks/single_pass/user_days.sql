@@ -1,11 +1,21 @@
-SELECT
-    e.tenant_id,
-    i.user_id,
-    e.event_date,
-    count() AS events_count,
-    countIf(e.is_pageview) AS pageviews_count,
-    uniqExact(e.session_key) AS sessions_count,
-    sum(e.revenue) AS revenue
-FROM int_events AS e
-INNER JOIN identities AS i ON e.tenant_id = i.tenant_id AND e.distinct_id = i.distinct_id
-GROUP BY e.tenant_id, i.user_id, e.event_date
+WITH visits AS (
+    SELECT tenant_id, user_id, session_date AS date, count() AS sessions_count
+    FROM sessions
+    GROUP BY tenant_id, user_id, date
+),
+
+activity AS (
+    SELECT
+        tenant_id,
+        user_id,
+        event_date AS date,
+        count() AS events_count,
+        countIf(event = '$pageview') AS pageviews_count,
+        sum(ifNull(revenue, 0)) AS revenue
+    FROM events
+    GROUP BY tenant_id, user_id, date
+)
+
+SELECT tenant_id, user_id, date, events_count, pageviews_count, sessions_count, revenue
+FROM activity
+FULL JOIN visits USING (tenant_id, user_id, date)

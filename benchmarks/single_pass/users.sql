@@ -1,15 +1,58 @@
-SELECT
-    e.tenant_id,
-    i.user_id,
-    max(i.is_identified) AS is_identified,
-    uniqExact(e.distinct_id) AS distinct_ids_count,
-    min(e.timestamp) AS first_seen_at,
-    max(e.timestamp) AS last_seen_at,
-    uniqExact(e.session_key) AS sessions_count,
-    count() AS events_count,
-    countIf(e.is_pageview) AS pageviews_count,
-    sum(e.revenue) AS lifetime_value,
-    argMaxIf(JSONExtractRaw(e.properties, '$set'), e.timestamp, position(e.properties, '"$set"') > 0) AS attributes
-FROM int_events AS e
-INNER JOIN identities AS i ON e.tenant_id = i.tenant_id AND e.distinct_id = i.distinct_id
-GROUP BY e.tenant_id, i.user_id
+WITH visits AS (
+    SELECT
+        tenant_id,
+        user_id,
+        count() AS sessions_count,
+        avg(duration_seconds) AS average_session_duration,
+        argMinIf(channel, session_start, channel != 'Direct') AS first_touch_channel,
+        argMaxIf(channel, session_start, channel != 'Direct') AS recent_touch_channel
+    FROM sessions
+    GROUP BY tenant_id, user_id
+),
+
+activity AS (
+    SELECT
+        tenant_id,
+        user_id,
+        max(is_identified) AS is_identified,
+        uniqExact(distinct_id) AS distinct_ids_count,
+        min(timestamp) AS first_seen_at,
+        max(timestamp) AS last_seen_at,
+        count() AS events_count,
+        countIf(event = '$pageview') AS pageviews_count,
+        sum(ifNull(revenue, 0)) AS lifetime_value
+    FROM events
+    GROUP BY tenant_id, user_id
+),
+
+-- the last $set of each name, else the first $set_once
+said AS (
+    SELECT
+        tenant_id,
+        user_id,
+        pair.1 AS name,
+        if(
+            max(is_set), argMaxIf(pair.2, timestamp, is_set), argMin(pair.2, timestamp)
+        ) AS value
+    FROM (
+        SELECT tenant_id, user_id, timestamp, 1 AS is_set, arrayJoin(JSONExtractKeysAndValuesRaw(properties, '$set')) AS pair
+        FROM events
+        WHERE position(properties, '"$set"') > 0
+        UNION ALL
+        SELECT tenant_id, user_id, timestamp, 0 AS is_set, arrayJoin(JSONExtractKeysAndValuesRaw(properties, '$set_once')) AS pair
+        FROM events
+        WHERE position(properties, '"$set_once"') > 0
+    )
+    GROUP BY tenant_id, user_id, name
+),
+
+attributes AS (
+    SELECT tenant_id, user_id, mapFromArrays(groupArray(name), groupArray(value)) AS attributes
+    FROM said
+    GROUP BY tenant_id, user_id
+)
+
+SELECT *
+FROM activity
+LEFT JOIN visits USING (tenant_id, user_id)
+LEFT JOIN attributes USING (tenant_id, user_id)

@@ -74,17 +74,24 @@
 {#
     The values of an event's properties as JSON text, '' if absent. `names` are those of named_properties; `events` is the
     alias of a relation with the columns of int_events. As the names are constant, a column that none of them means is
-    not even read.
+    not even read. Properties in which no name stands (and no backslash, with which JSON could spell one) are not parsed.
 #}
 {% macro event_values(names, events) -%}
+    {%- set telling_properties -%}
+        if(
+            multiSearchAny({{ events }}.properties, arrayPushBack({{ names }}, '\\\\')),
+            {{ events }}.properties,
+            ''
+        )
+    {%- endset -%}
     mapFromArrays(
         {{ names }},
         arrayMap(
             name -> arrayFirst(
                 found -> found not in ('', 'null', '""'),
                 [
-                    JSONExtractRaw({{ events }}.properties, name),
-                    JSONExtractRaw({{ events }}.properties, concat('$', name)),
+                    JSONExtractRaw({{ telling_properties }}, name),
+                    JSONExtractRaw({{ telling_properties }}, concat('$', name)),
                     {{ own_values(names, events) }}[trim(leading '$' from name)],
                     toJSONString({{ events }}.click_ids[trim(leading '$' from name)])
                 ]

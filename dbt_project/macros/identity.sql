@@ -19,11 +19,11 @@
 
 
 {#
-    What is known of the ids that `ids` (a CTE or relation with tenant_id, distinct_id) names, from events and from
-    the links that stand: one row per id that exists. An id is identified if it stands on the user side of a link or
+    What is known of the ids that `ids` (a CTE or relation with tenant_id, distinct_id; none: all ids) names, from events
+    and from the links that stand: one row per id that exists. An id is identified if it stands on the user side of a link or
     if events say so.
 #}
-{% macro id_facts(ids) %}
+{% macro id_facts(ids=none) %}
     select
         tenant_id,
         distinct_id,
@@ -44,7 +44,7 @@
             first_seen_at as seen_at
         from {{ ref('int_links') }}
     )
-    {%- if not is_full_build() %}
+    {%- if ids %}
     -- once for both: what is behind `ids` is worked out as often as it is named
     where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ids }})
     {%- endif %}

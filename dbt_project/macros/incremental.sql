@@ -43,14 +43,30 @@
 {% macro written_by_this_build() %}_build_seq > (select from_seq from {{ ref('int_build_range') }}){% endmacro %}
 
 
-{# True if this build starts from nothing: the feed is then everything. #}
+{# True if this build starts from nothing: every table is then written whole. #}
 {% macro is_full_build() %}
     {%- set relation = ref('int_build_range') -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
-        {%- set from_seq = run_query('select max(from_seq) from ' ~ relation).columns[0].values()[0] | int -%}
-        {{- return(from_seq == 0) -}}
+        {%- set is_full = run_query('select max(is_full_build) from ' ~ relation).columns[0].values()[0] | int -%}
+        {{- return(is_full == 1) -}}
     {%- endif -%}
-    {{- return(false) -}}
+{%- endmacro %}
+
+
+{#
+    Around the SQL of a feed that only tells incremental models which keys to replace. A full build replaces none: there
+    the feed is a table of the same columns that stays empty, and its SQL is not run.
+#}
+{% macro changes() %}
+    {%- if is_full_build() -%}
+        {%- set columns = [] -%}
+        {%- for column in run_query('describe (' ~ caller() ~ ')').rows -%}
+            {%- do columns.append(column['name'] ~ ' ' ~ column['type'] | replace("'", "\\'")) -%}
+        {%- endfor -%}
+        select * from null('{{ columns | join(', ') }}')
+    {%- else -%}
+        {{- caller() -}}
+    {%- endif -%}
 {% endmacro %}
 
 

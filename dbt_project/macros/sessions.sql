@@ -94,3 +94,37 @@
         {{ var('top_list_size') }}
     )
 {%- endmacro %}
+
+
+{#
+    What a session says by itself, as aggregates over its events; `place` is the place of each in order. `events` is
+    the relation's name: some aggregates bear the name of a column that they read.
+#}
+{% macro session_facts(events) %}
+tenant_id,
+session_key,
+any(session_id) as sent_session_id,
+max(timestamp) as session_end,
+argMin(distinct_id, place) as first_distinct_id,
+argMax(distinct_id, place) as last_distinct_id,
+argMin(is_identified, place) as first_says_identified,
+maxMap(map(distinct_id, place)) as last_seen,
+maxMapIf(map(distinct_id, place), is_identified) as last_said,
+count() as events_count,
+countIf(is_pageview) as pageviews_count,
+{% for column, name in {
+    'current_url': 'entry_url', 'host': 'entry_host', 'pathname': 'entry_pathname',
+    'referrer': 'entry_referrer', 'referring_domain': 'entry_referring_domain'
+}.items() -%}
+{{ first_value_of(column) }} as {{ name }},
+{% endfor -%}
+{{ last_value_of('current_url') }} as exit_url,
+{{ last_value_of('pathname') }} as exit_pathname,
+{% for column in session_first_columns() -%}
+{{ first_value_of(events ~ '.' ~ column) }} as {{ column }},
+{% endfor -%}
+minMapIf(
+    mapApply((name, value) -> (toString(name), (place, value)), click_ids), notEmpty(click_ids)
+) as first_click_ids,
+sum(toDecimal128(coalesce({{ events }}.revenue, 0), 6)) as revenue
+{%- endmacro %}

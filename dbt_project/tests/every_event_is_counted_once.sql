@@ -2,6 +2,9 @@
 -- Hours, people and sessions are counted along different paths from the same events: per tenant they come to the same.
 -- A row that a build forgot to delete, or to write, shows here whenever it was forgotten: so all rows are summed up,
 -- but only of tenants in which this build changed something.
+{% set of_changed_tenants -%}
+    {% if not is_full_build() %}where tenant_id in (select tenant_id from {{ ref('changed_users') }}){% endif %}
+{%- endset %}
 with totals as (
     select
         tenant_id,
@@ -9,7 +12,7 @@ with totals as (
         0 as events_of_users,
         0 as events_of_sessions
     from {{ ref('events_hourly') }}
-    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
+    {{ of_changed_tenants }}
     group by tenant_id
     union all
     select
@@ -18,7 +21,7 @@ with totals as (
         sum(events_count) as events_of_users,
         0 as events_of_sessions
     from {{ ref('users') }}
-    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
+    {{ of_changed_tenants }}
     group by tenant_id
     union all
     select
@@ -27,7 +30,7 @@ with totals as (
         0 as events_of_users,
         sum(events_count) as events_of_sessions
     from {{ ref('sessions') }}
-    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
+    {{ of_changed_tenants }}
     group by tenant_id
 )
 

@@ -1,20 +1,23 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
 -- What people spent is what the days of their sessions took in, per tenant in which this build changed
 -- something, and to the last digit.
+{% set of_changed_tenants -%}
+    {% if not is_full_build() %}where tenant_id in (select tenant_id from {{ ref('changed_users') }}){% endif %}
+{%- endset %}
 with totals as (
     select
         tenant_id,
         lifetime_value as of_users,
         toDecimal128(0, 6) as of_days
     from {{ ref('users') }}
-    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
+    {{ of_changed_tenants }}
     union all
     select
         tenant_id,
         toDecimal128(0, 6) as of_users,
         revenue as of_days
     from {{ ref('session_stats_daily') }}
-    where tenant_id in (select tenant_id from {{ ref('changed_users') }})
+    {{ of_changed_tenants }}
 )
 
 select

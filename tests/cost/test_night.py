@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.generate import write_days
 from expectations.runner import read_suites, run_suites
+from benchmarks.single_pass import marts, plain_queries, view_of
 from ingest.loading import load_paths
 from orchestration.plan import make_plan
 from tests.cli.conftest import footfall_of
@@ -41,6 +42,26 @@ READS_MORE = {
 # The least that a look-up reads is a granule, 8192 rows as a rule. This history is some sixty times smaller than one
 # of which that is little, so let its granules be, too.
 SMALL_GRANULES = "<clickhouse><merge_tree><index_granularity>128</index_granularity></merge_tree></clickhouse>"
+# What the plain query of a mart answers as the mart does. Not: ids that only mappings name, and chains of merged ids
+# (identities); names for derived sessions; sums of floats.
+ANSWERS = {
+    "attribution_credit": "conversion_event_id, model, user_id, channel, utm_source, utm_campaign, round(credit, 6)",
+    "events": "event_date, event_id, event, timestamp, distinct_id, properties",
+    "events_hourly": "event, date, hour, events_count, users_count",
+    "funnel_conversions_daily": "entry_date, step_number, users_count, conversion_from_first",
+    "funnel_events": "user_id, entry_date, step_number, event_id, timestamp, seconds_from_previous",
+    "retention": "retention_id, cohort_date, period_number, users_count, retained_count, is_complete",
+    "retention_cohorts": "cohort_date, users_count, day_1_count, day_7_count, day_14_count, day_30_count",
+    "session_stats_daily": "date, sessions_count, identified_sessions_count, became_identified_sessions_count,"
+    " users_count, new_users_count, sessions_with_utm_count, revenue",
+    "sessions": "user_id, session_start, session_end, session_number, is_derived, first_distinct_id, last_distinct_id,"
+    " is_identified, became_identified, events_count, pageviews_count, is_bounce, entry_url, exit_url, entry_host,"
+    " entry_referring_domain, utm_source, utm_campaign, click_ids['gclid'], channel, browser, os, country, timezone,"
+    " revenue",
+    "user_attribution": "user_id, sessions_count, first_seen_at, last_seen_at, last_non_direct_channel",
+    "user_days": "user_id, date, events_count, pageviews_count, sessions_count, revenue",
+    "users": "user_id, first_seen_at, last_seen_at, sessions_count, events_count, pageviews_count, lifetime_value",
+}
 
 
 @dataclass
@@ -298,3 +319,23 @@ def _parts_written_since(warehouse: Warehouse, moment: datetime) -> list[Any]:
             parameters={"databases": _databases(warehouse), "moment": moment},
         ).result_rows
     return list(rows)
+
+
+def test_the_yardstick_of_a_full_build_answers_as_the_marts_do(night: Night) -> None:
+    assert set(marts()) == {*ANSWERS, "identities"}
+    with plain_queries(night.warehouse) as client:
+        published = {"published": night.warehouse.settings.database}
+        for mart, columns in ANSWERS.items():
+            plain = f"SELECT tenant_id, {columns} FROM {view_of(mart)}"
+            ours = f"SELECT tenant_id, {columns} FROM {{published:Identifier}}.{mart}"
+            rows, missing, extra = client.query(
+                f"""
+                SELECT
+                    (SELECT count() FROM ({ours})),
+                    (SELECT count() FROM ({ours} EXCEPT {plain})),
+                    (SELECT count() FROM ({plain} EXCEPT {ours}))
+                """,
+                parameters=published,
+            ).first_row
+            assert rows > 0, mart
+            assert (missing, extra) == (0, 0), mart

@@ -1,5 +1,6 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'anonymous_id']) }}
 -- One row per anonymous id whose conflicts can differ: it or a user it is linked to was worked out anew.
+{% call changes() %}
 select tenant_id, distinct_id as anonymous_id
 from {{ ref('changed_identity_scope') }}
 union distinct
@@ -11,3 +12,4 @@ where
 union distinct
 select tenant_id, anonymous_id
 from {{ ref('changed_links') }}
+{% endcall %}

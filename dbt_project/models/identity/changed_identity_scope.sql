@@ -2,6 +2,12 @@
 -- One row per id whose person is worked out anew: the changed ids, everybody in their people so far, all ids that links
 -- lead to from there, and everybody in the people of those. No link leads from the changed ids out of this set, so
 -- working out people inside it gives what working out all of them would.
+{% if is_full_build() -%}
+with facts as ({{ id_facts() }})
+
+select tenant_id, distinct_id, true as is_known, is_identified, first_seen_at
+from facts
+{%- else -%}
 with changed as (
     select tenant_id, distinct_id from {{ ref('changed_ids') }}
 ),
@@ -57,3 +63,4 @@ select
     facts.first_seen_at as first_seen_at
 from scope
 left join facts on scope.tenant_id = facts.tenant_id and scope.distinct_id = facts.distinct_id
+{%- endif %}

@@ -1,6 +1,7 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'distinct_id']) }}
 -- One row per id of which something new is known: a link of it came, went or changed, or its first sight or its
 -- standing as an identified id differs from what `identities` says.
+{% call changes() %}
 with candidates as (
     select distinct
         tenant_id,
@@ -44,3 +45,4 @@ where
         -- a row that stands alone is in only one of the two
         having count() = 1
     )
+{% endcall %}

@@ -1,6 +1,7 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id']) }}
 -- One row per conversion whose credits can differ: the conversion itself came or went, a touch in the days before it
 -- did, or its person changed. `is_current` 0: it is no conversion of this person any more, its credits only go.
+{% call changes() %}
 with moved_people as (
     select
         tenant_id,
@@ -102,3 +103,4 @@ from conversions
 inner join stretches on conversions.tenant_id = stretches.tenant_id and conversions.user_id = stretches.user_id
 where conversions.conversion_at between stretches.from_at and stretches.to_at
 group by tenant_id, user_id, conversion_at, conversion_event_id
+{% endcall %}

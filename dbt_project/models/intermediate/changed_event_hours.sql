@@ -1,5 +1,6 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'date', 'event', 'hour']) }}
 -- One row per cell of `events_hourly` in which events changed, or whose people are told apart differently now.
+{% call changes() %}
 with moved_visits as (
     select
         tenant_id,
@@ -19,3 +20,4 @@ union distinct
 select tenant_id, event_date as date, event, toHour(timestamp) as hour
 from {{ ref('int_events') }}
 where (tenant_id, event_date, session_key) in (select tenant_id, event_date, session_key from moved_visits)
+{% endcall %}

@@ -1,6 +1,7 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'funnel_id', 'entry_date']) }}
 -- One row per (tenant_id, funnel_id, entry_date) whose figures can differ: days of changed entries, and days whose
 -- window is no longer, or is again, open because the tenant's last event moved.
+{% call changes() %}
 select
     tenant_id,
     funnel_id,
@@ -26,3 +27,4 @@ from (
     -- a tenant that is new, or whose tables are all built anew, has no days from before
     where steps.step_number = 1 and last_day != previous_last_day and previous_last_day > 0
 ) as funnels
+{% endcall %}

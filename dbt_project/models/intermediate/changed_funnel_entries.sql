@@ -2,6 +2,7 @@
 -- One row per (tenant_id, funnel_id, user_id, entry_date) whose best attempt can differ. An event touches the attempts
 -- that started within the funnel's window before it, no others. All days between a person's first and last one here
 -- on which an attempt could start are here too: `funnel_events` works out that span.
+{% call changes() %}
 with people as (
     select
         days.tenant_id as tenant_id,
@@ -33,7 +34,6 @@ select
     user_id,
     event_date as entry_date
 from {{ ref('changed_funnel_person_days') }}
-{% if not is_full_build() -%}
 union distinct
 select
     matches.tenant_id as tenant_id,
@@ -48,4 +48,4 @@ where
     (matches.tenant_id, matches.distinct_id) in (select tenant_id, distinct_id from ids)
     and matches.event_date >= (select min(from_date) from people)
     and matches.event_date between people.from_date and people.to_date
-{%- endif %}
+{% endcall %}

@@ -1,16 +1,7 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'funnel_id', 'user_id', 'event_date']) }}
 -- One row per (tenant_id, funnel_id, user_id, event_date) on which an event that matters to the funnel came, went or
 -- changed hands: for the person it belongs to now and the one it belonged to before.
-{% if is_full_build() -%}
-select distinct
-    matches.tenant_id as tenant_id,
-    matches.funnel_id as funnel_id,
-    identities.user_id as user_id,
-    matches.event_date as event_date
-from {{ ref('int_funnel_matches') }} as matches
-inner join {{ ref('identities') }} as identities
-    on matches.tenant_id = identities.tenant_id and matches.distinct_id = identities.distinct_id
-{%- else -%}
+{% call changes() %}
 with funnels as (
     select
         tenant_id,
@@ -93,4 +84,4 @@ select distinct
 from touched
 inner join people_of_ids
     on touched.tenant_id = people_of_ids.tenant_id and touched.distinct_id = people_of_ids.distinct_id
-{%- endif %}
+{% endcall %}

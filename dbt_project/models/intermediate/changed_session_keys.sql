@@ -3,6 +3,7 @@
 -- time to cut anew. With a session id that is all of it. Without, it reaches over every island (run of events without
 -- a long silence) that a changed event lies in or within the timeout of: no event outside can feel the change.
 {% set timeout = 'toIntervalMinute(' ~ var('session_timeout_minutes') ~ ')' %}
+{% call changes() %}
 with changed as (
     select
         tenant_id,
@@ -50,3 +51,4 @@ select
     max(to_at) as to_at
 from stretches
 group by tenant_id, session_key
+{% endcall %}

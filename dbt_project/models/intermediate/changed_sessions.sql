@@ -1,6 +1,7 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'session_key', 'session_start']) }}
 -- One row per session whose person or facts can differ, once as it was ('before', with its person) and once as it is
 -- ('after', its person still to be found): those cut anew, and those in which a moved id has sent events.
+{% call changes() %}
 with moved_keys as (
     select distinct
         tenant_id,
@@ -35,11 +36,9 @@ cut_sessions as (
     where
         sessions.session_start >= changed.from_at
         and sessions.session_start <= changed.to_at
-        {% if not is_full_build() %}
         and (sessions.tenant_id, sessions.session_key) in (
             select tenant_id, session_key from {{ ref('changed_session_keys') }}
         )
-        {% endif %}
 ),
 
 before as (
@@ -70,3 +69,4 @@ from (
     union distinct
     select * from cut_sessions
 )
+{% endcall %}

@@ -1,5 +1,6 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'session_key', 'session_start']) }}
 -- One row per session that this build cuts anew, as it was before.
+{% call changes() %}
 select
     sessions.tenant_id as tenant_id,
     sessions.session_key as session_key,
@@ -13,3 +14,4 @@ where
     (sessions.tenant_id, sessions.session_key) in (select tenant_id, session_key from {{ ref('changed_session_keys') }})
     and sessions.session_start >= changed.from_at
     and sessions.session_start <= changed.to_at
+{% endcall %}

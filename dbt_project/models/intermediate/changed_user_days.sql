@@ -1,6 +1,7 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'user_id', 'date']) }}
 -- One row per person and day whose activity can differ: days of changed events, all days of moved ids (for the person
 -- they left and the one they joined), and days of changed sessions.
+{% call changes() %}
 with moved as (
     select
         tenant_id,
@@ -55,3 +56,4 @@ select
     user_id,
     session_date as date
 from {{ ref('changed_session_rows') }}
+{% endcall %}

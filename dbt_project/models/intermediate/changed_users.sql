@@ -1,5 +1,6 @@
 {{ config(engine='MergeTree()', order_by=['tenant_id', 'user_id']) }}
 -- One row per person of whom anything can differ: their days, their ids, or their standing.
+{% call changes() %}
 select tenant_id, user_id
 from {{ ref('changed_user_days') }}
 union distinct
@@ -9,3 +10,4 @@ from (
     from {{ ref('changed_identity_rows') }}
 )
 where user_id != ''
+{% endcall %}

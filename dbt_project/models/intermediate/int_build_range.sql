@@ -4,4 +4,5 @@
 {% set previous = load_relation(this) if execute and not flags.FULL_REFRESH else none %}
 select
     {{ 'assumeNotNull((select max(to_seq) from ' ~ previous ~ '))' if previous else 'toUInt64(0)' }} as from_seq,
-    assumeNotNull((select max(load_seq) from {{ source('raw', 'loads') }} final)) as to_seq
+    assumeNotNull((select max(load_seq) from {{ source('raw', 'loads') }} final)) as to_seq,
+    toUInt8({{ 0 if previous else 1 }}) as is_full_build

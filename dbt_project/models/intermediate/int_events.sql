@@ -5,6 +5,7 @@
     order_by=['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
     partition_by='toYYYYMM(event_date)',
     settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
+    query_settings={'short_circuit_function_evaluation': 'force_enable'},
     indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed(
         'changed_duplicates',
@@ -14,6 +15,7 @@
 ) }}
 -- One row per event: (tenant_id, event_date, event_id), the winning version of each. Sorted by what is cut into
 -- sessions, so that a session is read in one place; the granules are small because a late event touches just one.
+-- Few events are contested, and only those need be looked for among the winners: hence the short circuit.
 {% set columns = [
     'event_id', 'event', 'event_type', 'timestamp', 'received_at', 'distinct_id', 'is_identified', 'is_pageview',
     'session_key', 'links', 'session_id', 'device_id', 'current_url', 'host', 'pathname', 'referrer',
@@ -27,24 +29,39 @@ with added_loads as (
     where table_name = 'events' and change = 'added'
 ),
 
-uncontested as (
+winners as (
+    select
+        tenant_id,
+        event_date,
+        event_id,
+        new_load_id as load_id,
+        new_line as line
+    from {{ ref('changed_duplicates') }}
+    where is_changed and has_new
+),
+
+came as (
     select tenant_id, event_date, {{ columns | join(', ') }}
     from {{ ref('stg_events') }}
     where
         load_id in (added_loads)
-        and (tenant_id, event_date, event_id) not in (
-            select tenant_id, event_date, event_id from {{ ref('changed_duplicates') }}
+        and (
+            (tenant_id, event_date, event_id) not in (
+                select tenant_id, event_date, event_id from {{ ref('changed_duplicates') }}
+            )
+            or (tenant_id, event_date, event_id, load_id, line) in (winners)
         )
 ),
 
-winners as (
+-- what an older load says, too, now that the version that stood before it is withdrawn
+came_back as (
     select tenant_id, event_date, {{ columns | join(', ') }}
     from {{ ref('stg_events') }}
     where
         (tenant_id, event_date, event_id, load_id, line) in (
-            select tenant_id, event_date, event_id, new_load_id, new_line
-            from {{ ref('changed_duplicates') }}
-            where is_changed and has_new
+            select tenant_id, event_date, event_id, load_id, line
+            from winners
+            where load_id not in (added_loads)
         )
 )
 
@@ -54,7 +71,7 @@ select
     {{ columns | join(',\n    ') }},
     {{ build_seq() }} as _build_seq
 from (
-    select * from uncontested
+    select * from came
     union all
-    select * from winners
+    select * from came_back
 )

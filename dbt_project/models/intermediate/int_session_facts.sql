@@ -3,6 +3,7 @@
     incremental_strategy='append',
     engine='MergeTree()',
     order_by=['tenant_id', 'session_key', 'session_start'],
+    query_settings={'optimize_aggregation_in_order': 1},
     indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     pre_hook="{{ delete_changed('changed_sessions_before', ['tenant_id', 'session_key', 'session_start']) }}",
 ) }}
@@ -32,6 +33,25 @@ with events as (
     {% endif %}
 ),
 
+-- What was sent with a session id on one day is one session as it stands: nearly all of it. The rest is cut.
+over_midnight as (
+    select
+        tenant_id,
+        session_key
+    from events
+    where not {{ is_derived('session_key') }}
+    group by tenant_id, session_key
+    having min(event_date) != max(event_date)
+),
+
+events_to_cut as (
+    select *
+    from events
+    where
+        {{ is_derived('session_key') }}
+        or (tenant_id, session_key) in (select tenant_id, session_key from over_midnight)
+),
+
 starts as (
     select
         tenant_id,
@@ -41,18 +61,18 @@ starts as (
         start.2 as island_start_time,
         start.3 as island_end_time,
         start.4 as number
-    from events
+    from events_to_cut
     group by tenant_id, session_key
 ),
 
-events_in_sessions as (
+cut_events as (
     select
         events.*,
         starts.start_time as start_time,
         starts.island_start_time as island_start_time,
         starts.island_end_time as island_end_time,
         starts.number as number
-    from events
+    from events_to_cut as events
     asof join starts
         on
             events.tenant_id = starts.tenant_id
@@ -60,40 +80,33 @@ events_in_sessions as (
             and events.time >= starts.start_time
 ),
 
+-- these lie in the table one after the other: each session is done before the next begins, in no memory to speak of
+whole_events as (
+    select *
+    from events
+    where
+        not {{ is_derived('session_key') }}
+        and (tenant_id, session_key) not in (select tenant_id, session_key from over_midnight)
+),
+
 facts as (
     select
-        tenant_id,
-        session_key,
         start_time,
         any(island_start_time) as island_start_time,
         any(island_end_time) as island_end_time,
         any(number) as number,
-        any(session_id) as sent_session_id,
-        max(timestamp) as session_end,
-        argMin(distinct_id, place) as first_distinct_id,
-        argMax(distinct_id, place) as last_distinct_id,
-        argMin(is_identified, place) as first_says_identified,
-        maxMap(map(distinct_id, place)) as last_seen,
-        maxMapIf(map(distinct_id, place), is_identified) as last_said,
-        count() as events_count,
-        countIf(is_pageview) as pageviews_count,
-        {% for column, name in {
-            'current_url': 'entry_url', 'host': 'entry_host', 'pathname': 'entry_pathname',
-            'referrer': 'entry_referrer', 'referring_domain': 'entry_referring_domain'
-        }.items() -%}
-        {{ first_value_of(column) }} as {{ name }},
-        {% endfor -%}
-        {{ last_value_of('current_url') }} as exit_url,
-        {{ last_value_of('pathname') }} as exit_pathname,
-        {% for column in session_first_columns() -%}
-        {{ first_value_of('events_in_sessions.' ~ column) }} as {{ column }},
-        {% endfor -%}
-        minMapIf(
-            mapApply((name, value) -> (toString(name), (place, value)), click_ids), notEmpty(click_ids)
-        ) as first_click_ids,
-        sum(toDecimal128(coalesce(events_in_sessions.revenue, 0), 6)) as revenue
-    from events_in_sessions
+        {{ session_facts('cut_events') }}
+    from cut_events
     group by tenant_id, session_key, start_time
+    union all
+    select
+        min(time) as start_time,
+        min(time) as island_start_time,
+        max(time) as island_end_time,
+        1 as number,
+        {{ session_facts('whole_events') }}
+    from whole_events
+    group by tenant_id, event_date, session_key
 )
 
 select

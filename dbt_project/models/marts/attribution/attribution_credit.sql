@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('changed_attribution') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
@@ -12,6 +13,7 @@
 -- has one row per model, with no session, for Direct.
 {% set touch_columns = ['channel', 'utm_source', 'utm_medium', 'utm_campaign'] %}
 with conversions as (
+    {% if is_incremental() -%}
     select
         tenant_id,
         user_id,
@@ -21,6 +23,18 @@ with conversions as (
         revenue
     from {{ ref('changed_attribution') }}
     where is_current
+    {%- else -%}
+    select
+        conversions.tenant_id as tenant_id,
+        identities.user_id as user_id,
+        conversions.event_id as conversion_event_id,
+        conversions.event as conversion_event,
+        conversions.timestamp as conversion_at,
+        conversions.revenue as revenue
+    from {{ ref('int_conversions') }} as conversions
+    inner join {{ ref('identities') }} as identities
+        on conversions.tenant_id = identities.tenant_id and conversions.distinct_id = identities.distinct_id
+    {%- endif %}
 ),
 
 touches as (
