@@ -19,9 +19,9 @@
 
 
 {#
-    What is known of the ids that `ids` (a CTE or relation with tenant_id, distinct_id; none: all ids) names, from events
-    and from the links that stand: one row per id that exists. An id is identified if it stands on the user side of a link or
-    if events say so.
+    What is known of the ids that `ids` (a CTE or relation with tenant_id, distinct_id; none: all ids) names, from
+    events and from the links that stand: one row per id that exists. An id is identified if it stands on the user side
+    of a link or if events say so.
 #}
 {% macro id_facts(ids=none) %}
     select

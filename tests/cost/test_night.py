@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from benchmarks.generate import write_days
-from expectations.runner import read_suites, run_suites
 from benchmarks.single_pass import marts, plain_queries, view_of
+from expectations.runner import read_suites, run_suites
 from ingest.loading import load_paths
 from orchestration.plan import make_plan
 from tests.cli.conftest import footfall_of
