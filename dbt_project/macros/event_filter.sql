@@ -79,7 +79,9 @@
 {% macro event_values(names, events) -%}
     {%- set telling_properties -%}
         if(
-            multiSearchAny({{ events }}.properties, arrayPushBack({{ names }}, '\\\\')),
+            {#- 255 is the most that the search takes #}
+            length({{ names }}) > 254
+            or multiSearchAny({{ events }}.properties, arrayPushBack(arraySlice({{ names }}, 1, 254), '\\')),
             {{ events }}.properties,
             ''
         )

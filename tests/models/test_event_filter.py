@@ -4,6 +4,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.models.macros import macro
 from warehouse.connection import Warehouse
 
@@ -15,7 +17,26 @@ COLUMNS = [
 
 
 def test_filters(warehouse: Warehouse) -> None:
-    """All cases of `CASES` in one query: a filter and an event per row."""
+    found = matches(warehouse, FILTERS, EVENTS)
+    wrong = [
+        f"{filter_} on {event}: {is_match}"
+        for filter_, event, expected, is_match in zip(FILTERS, EVENTS, EXPECTED, found, strict=True)
+        if is_match != expected
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("other_names", [0, 300])
+def test_a_property_that_few_events_have_is_found_however_it_is_spelt(warehouse: Warehouse, other_names: int) -> None:
+    # texts without any of the names are not parsed; the search for names takes 255 at most
+    texts = ['{"x":1}', '{"rarity":1}', '{"$rarity":1}', '{"r\\u0061rity":1}', '{"x":"\\\\"}', "{}"]
+    filters: list[Any] = [{"rarity": 1}] * len(texts) + [{f"other_{number}": 1} for number in range(other_names)]
+    events = [{"properties": text} for text in texts] + [{}] * other_names
+    assert matches(warehouse, filters, events) == [False, True, True, True, False, False] + [False] * other_names
+
+
+def matches(warehouse: Warehouse, filters: list[Any], events: list[dict[str, Any]]) -> list[bool]:
+    """Whether each event meets the filter of the same place, all in one query."""
     database = warehouse.settings.database
     with warehouse.client() as client:
         client.command("CREATE DATABASE {db:Identifier}", parameters={"db": database})
@@ -25,33 +46,29 @@ def test_filters(warehouse: Warehouse) -> None:
             f"CREATE TABLE cases (number UInt32, filter String, {texts}, revenue Nullable(Decimal(18, 6)),"
             " is_identified UInt8, click_ids Map(LowCardinality(String), String), properties String) ENGINE = Memory"
         )
-        rows = [row_of(number, *case) for number, case in enumerate(zip(FILTERS, EVENTS, strict=True))]
+        rows = [row_of(number, *case) for number, case in enumerate(zip(filters, events, strict=True))]
         client.insert("cases", [list(row.values()) for row in rows], column_names=list(rows[0]))
         conditions = macro("event_filter.sql", "filter_conditions", "cases.filter")
         names = macro("event_filter.sql", "named_properties", "read_cases")
         values = macro("event_filter.sql", "event_values", names, "cases")
-        matches = macro("event_filter.sql", "event_matches", "conditions", "values")
-        found = client.query(
+        found = macro("event_filter.sql", "event_matches", "conditions", "values")
+        answer = client.query(
             f"WITH read_cases AS (SELECT *, {conditions} AS conditions FROM cases)"
-            f" SELECT {matches} FROM (SELECT number, conditions, {values} AS values FROM read_cases AS cases)"
+            f" SELECT {found} FROM (SELECT number, conditions, {values} AS values FROM read_cases AS cases)"
             " ORDER BY number"
         ).result_columns[0]
-    wrong = [
-        f"{filter_} on {event}: {bool(is_match)}"
-        for filter_, event, expected, is_match in zip(FILTERS, EVENTS, EXPECTED, found, strict=True)
-        if bool(is_match) != expected
-    ]
-    assert not wrong
+    return [bool(is_match) for is_match in answer]
 
 
 def row_of(number: int, filter_: Any, event: dict[str, Any]) -> dict[str, Any]:
+    properties = event.get("properties", {})
     return {column: event.get(column, "") for column in COLUMNS} | {
         "number": number,
         "filter": filter_ if isinstance(filter_, str) else json.dumps(filter_),
         "revenue": Decimal(event["revenue"]) if "revenue" in event else None,
         "is_identified": event.get("is_identified", 0),
         "click_ids": event.get("click_ids", {}),
-        "properties": json.dumps(event.get("properties", {})),
+        "properties": properties if isinstance(properties, str) else json.dumps(properties),
     }
 
 
