@@ -2,9 +2,8 @@
 -- Hours, people and sessions are counted along different paths from the same events: per tenant they come to the same.
 -- A row that a build forgot to delete, or to write, shows here whenever it was forgotten: so all rows are summed up,
 -- but only of tenants in which this build changed something.
-{% set of_changed_tenants -%}
-    {% if not is_full_build() %}where tenant_id in (select tenant_id from {{ ref('changed_users') }}){% endif %}
-{%- endset %}
+{% set of_changed_tenants = '' if is_full_build()
+    else 'where tenant_id in (select tenant_id from ' ~ ref('changed_users') ~ ')' %}
 with totals as (
     select
         tenant_id,

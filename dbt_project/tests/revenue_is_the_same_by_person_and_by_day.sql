@@ -1,9 +1,8 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
 -- What people spent is what the days of their sessions took in, per tenant in which this build changed
 -- something, and to the last digit.
-{% set of_changed_tenants -%}
-    {% if not is_full_build() %}where tenant_id in (select tenant_id from {{ ref('changed_users') }}){% endif %}
-{%- endset %}
+{% set of_changed_tenants = '' if is_full_build()
+    else 'where tenant_id in (select tenant_id from ' ~ ref('changed_users') ~ ')' %}
 with totals as (
     select
         tenant_id,
