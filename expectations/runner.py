@@ -63,7 +63,7 @@ def run_suites(warehouse: Warehouse, database: str, suites: Sequence[Suite]) -> 
     """Run the suites over the tables of a database, in one context, and yield a result for each.
 
     The batch (`{batch}` in SQL) is the rows that the last build of this database wrote, if they tell (`_build_seq`),
-    else the whole table. An empty batch holds. A table that is not there fails its suite.
+    else the whole table. What is said of rows holds of an empty batch. A table that is not there fails its suite.
     """
     _quiet()
     with warnings.catch_warnings():

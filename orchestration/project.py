@@ -49,21 +49,29 @@ def manifest(settings: Settings, project: Path) -> Path:
 
     Raises FootfallError with dbt's own words if the project does not parse.
     """
-    files = (path for entry in sorted(project.iterdir()) if entry.name not in _GENERATED for path in _files(entry))
-    fingerprint = _hash(project, files, Path.read_bytes)
     folder = artifacts_dir(settings) / "manifests"
-    kept = folder / f"{fingerprint}.json"
-    if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        # Webserver, daemon and command line come here at once after a change; two parses would write the same files.
-        with (folder / "parsing.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not kept.exists():
-                _parse(settings, project).replace(kept)
-                by_age = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-                for outdated in by_age[:-_KEPT]:
-                    outdated.unlink()
+    kept = folder / f"{_fingerprint(project)}.json"
+    if kept.exists():
+        return kept
+    folder.mkdir(parents=True, exist_ok=True)
+    # Webserver, daemon and command line come here at once after a change; two parses would write the same files.
+    with (folder / "parsing.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Somebody may have parsed it meanwhile; and files may change while dbt reads them: that is no state to keep.
+        while not (kept := folder / f"{_fingerprint(project)}.json").exists():
+            parsed = _parse(settings, project)
+            if kept.stem == _fingerprint(project):
+                parsed.replace(kept)
+        by_age = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for outdated in set(by_age[:-_KEPT]) - {kept}:
+            outdated.unlink()
     return kept
+
+
+def _fingerprint(project: Path) -> str:
+    """Of all files of the project that a person wrote."""
+    files = (path for entry in sorted(project.iterdir()) if entry.name not in _GENERATED for path in _files(entry))
+    return _hash(project, files, Path.read_bytes)
 
 
 def _parse(settings: Settings, project: Path) -> Path:

@@ -33,6 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 @pytest.fixture
 def warehouse(server: Warehouse) -> Iterator[Warehouse]:
     """A warehouse with raw and published databases that only this test uses; they are dropped afterwards."""
+    drop(server)  # what a test that was killed may have left
     yield server
     drop(server)
 

@@ -1,43 +1,32 @@
 {{ config(meta={'dagster': {'ref': {'name': 'users'}}}) }}
--- Hours, people and sessions are counted along different paths from the same events: per tenant they come to the same.
--- A row that a build forgot to delete, or to write, shows here whenever it was forgotten: so all rows are summed up,
--- but only of tenants in which this build changed something.
-{% set of_changed_tenants = '' if is_full_build()
-    else 'where tenant_id in (select tenant_id from ' ~ ref('changed_users') ~ ')' %}
+-- Hours, people, their days and sessions are counted along different paths from the same events: per tenant they come
+-- to the same. A row that a build forgot to delete, or to write, shows here whenever it was forgotten: so all rows are
+-- summed up, but only of tenants in which this build changed something.
+{% set of_changed_tenants %}
+    where
+        (select max(is_full_build) from {{ ref('int_build_range') }}) = 1
+        or tenant_id in (
+            select tenant_id from {{ ref('changed_users') }}
+            union distinct
+            select tenant_id from {{ ref('changed_events') }}
+        )
+{% endset %}
 with totals as (
+    {% for mart in ['events_hourly', 'users', 'user_days', 'sessions'] -%}
     select
         tenant_id,
-        sum(events_count) as hourly_events,
-        0 as events_of_users,
-        0 as events_of_sessions
-    from {{ ref('events_hourly') }}
+        '{{ mart }}' as mart,
+        sum(events_count) as events_count
+    from {{ ref(mart) }}
     {{ of_changed_tenants }}
     group by tenant_id
-    union all
-    select
-        tenant_id,
-        0 as hourly_events,
-        sum(events_count) as events_of_users,
-        0 as events_of_sessions
-    from {{ ref('users') }}
-    {{ of_changed_tenants }}
-    group by tenant_id
-    union all
-    select
-        tenant_id,
-        0 as hourly_events,
-        0 as events_of_users,
-        sum(events_count) as events_of_sessions
-    from {{ ref('sessions') }}
-    {{ of_changed_tenants }}
-    group by tenant_id
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
 select
     tenant_id,
-    sum(hourly_events) as hourly_events_count,
-    sum(events_of_users) as events_of_users_count,
-    sum(events_of_sessions) as events_of_sessions_count
+    groupArray((mart, events_count)) as events_by_mart
 from totals
 group by tenant_id
-having hourly_events_count != events_of_users_count or hourly_events_count != events_of_sessions_count
+having uniqExact(events_count) > 1 or count() < 4

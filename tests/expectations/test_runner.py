@@ -121,14 +121,16 @@ def test_a_suite_looks_at_the_rows_of_this_build_alone(warehouse: Warehouse, two
 def test_a_suite_reads_neither_older_rows_nor_fetches_its_batch(warehouse: Warehouse, two_builds: str) -> None:
     with warehouse.client(two_builds) as client:
         client.command("INSERT INTO sessions SELECT number + 200000, 10, 20, 5 FROM numbers(3000)")
+        began = client.query("SELECT now64(6, 'UTC')").first_row[0]
     (result,) = run_suites(warehouse, two_builds, [EVERY_WAY_TO_LOOK])
     assert result.passed == 4
     with warehouse.client() as client:
         client.command("SYSTEM FLUSH LOGS")
         queries = client.query(
             "SELECT read_rows, result_rows, query FROM system.query_log WHERE type = 'QueryFinish'"
-            " AND current_database = {db:String} AND has(tables, {table:String}) AND query_kind = 'Select'",
-            parameters={"db": two_builds, "table": f"{two_builds}.sessions"},
+            " AND current_database = {db:String} AND has(tables, {table:String}) AND query_kind = 'Select'"
+            " AND query_start_time_microseconds >= {began:DateTime64(6, 'UTC')}",
+            parameters={"db": two_builds, "table": f"{two_builds}.sessions", "began": began},
         ).result_rows
     assert len(queries) > 4
     # the granule in which the rows of this build begin is read as a whole

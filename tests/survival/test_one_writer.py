@@ -36,7 +36,10 @@ def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(warehouse: Wareho
     assert wait_until(lambda: not any(is_alive(pid) for pid in dbt), 5), "dbt outlived the command that started it"
 
     again = start(warehouse, project, "build")
-    _, said = again.communicate(timeout=240)
+    try:
+        _, said = again.communicate(timeout=240)
+    finally:
+        again.kill()
     assert again.returncode == 0, said
     assert published_people(warehouse) == ["ada"]
     with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:

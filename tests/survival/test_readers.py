@@ -1,14 +1,12 @@
 """Who reads while a build runs and publishes sees the version before or the new one, whole, and never an error."""
 
 import random
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, environment_of, footfall_of
+from tests.cli.conftest import footfall_of
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File, event
 from warehouse.connection import Warehouse
@@ -32,7 +30,7 @@ def test_readers_see_one_version_or_the_other(warehouse: Warehouse, tmp_path: Pa
 
     seen: list[tuple[str, int]] = []
     errors: list[str] = []
-    is_checked, is_over = threading.Event(), threading.Event()
+    is_over = threading.Event()
 
     def read() -> None:
         with warehouse.client(warehouse.settings.database) as client:
@@ -43,34 +41,20 @@ def test_readers_see_one_version_or_the_other(warehouse: Warehouse, tmp_path: Pa
                         seen.append((name, rows.first_row[0]))
                     except Exception as error:  # whatever it is, a reader has seen it
                         errors.append(f"{name}: {error}")
-                # While the build works beside the published tables a look now and then; at the swap hardly a pause.
-                is_checked.wait(0.1)
                 is_over.wait(0.005)
 
     readers = [threading.Thread(target=read) for _ in range(READERS)]
     for reader in readers:
         reader.start()
-    build = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "build"], cwd=ROOT, env=environment_of(warehouse),
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    said = ""
     try:
-        assert build.stderr is not None
-        for line in build.stderr:
-            said += line
-            if "Great Expectations:" in line:
-                is_checked.set()
-        build.wait(240)
+        result = footfall("build")
     finally:
-        build.kill()
-        is_checked.set()
         is_over.set()
         for reader in readers:
             reader.join()
 
-    assert build.returncode == 0, said
-    assert "Building: 1 new load" in said
+    assert result.returncode == 0, result.stderr
+    assert "Building: 1 new load" in result.stderr
     after = _sizes(warehouse)
     assert errors == []
     assert before["sessions"] != after["sessions"]

@@ -33,15 +33,18 @@ with events as (
     {% endif %}
 ),
 
--- What was sent with a session id on one day is one session as it stands: nearly all of it. The rest is cut.
-over_midnight as (
+-- What was sent with a session id on one day, and is not too long, is one session as it stands: nearly all of it. The
+-- rest is cut.
+long_units as (
     select
         tenant_id,
         session_key
     from events
     where not {{ is_derived('session_key') }}
     group by tenant_id, session_key
-    having min(event_date) != max(event_date)
+    having
+        min(event_date) != max(event_date)
+        or max(time) - min(time) > {{ var('max_session_hours') }} * 3600 * 1000000
 ),
 
 events_to_cut as (
@@ -49,7 +52,7 @@ events_to_cut as (
     from events
     where
         {{ is_derived('session_key') }}
-        or (tenant_id, session_key) in (select tenant_id, session_key from over_midnight)
+        or (tenant_id, session_key) in (select tenant_id, session_key from long_units)
 ),
 
 starts as (
@@ -86,7 +89,7 @@ whole_events as (
     from events
     where
         not {{ is_derived('session_key') }}
-        and (tenant_id, session_key) not in (select tenant_id, session_key from over_midnight)
+        and (tenant_id, session_key) not in (select tenant_id, session_key from long_units)
 ),
 
 facts as (

@@ -1,0 +1,38 @@
+{{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
+-- People's sessions are those of the days, and what people spent is what the days of their sessions took in, per tenant
+-- in which this build changed something, and to the last digit.
+{% set of_changed_tenants %}
+    where
+        (select max(is_full_build) from {{ ref('int_build_range') }}) = 1
+        or tenant_id in (
+            select tenant_id from {{ ref('changed_users') }}
+            union distinct
+            select tenant_id from {{ ref('changed_events') }}
+        )
+{% endset %}
+with totals as (
+    select
+        tenant_id,
+        toInt64(sessions_count) as more_by_person,
+        lifetime_value as of_users,
+        toDecimal128(0, 6) as of_days
+    from {{ ref('users') }}
+    {{ of_changed_tenants }}
+    union all
+    select
+        tenant_id,
+        -toInt64(sessions_count) as more_by_person,
+        toDecimal128(0, 6) as of_users,
+        revenue as of_days
+    from {{ ref('session_stats_daily') }}
+    {{ of_changed_tenants }}
+)
+
+select
+    tenant_id,
+    sum(more_by_person) as more_sessions_by_person,
+    sum(of_users) as revenue_of_users,
+    sum(of_days) as revenue_of_days
+from totals
+group by tenant_id
+having more_sessions_by_person != 0 or revenue_of_users != revenue_of_days
