@@ -35,13 +35,18 @@ said AS (
             max(is_set), argMaxIf(pair.2, timestamp, is_set), argMin(pair.2, timestamp)
         ) AS value
     FROM (
-        SELECT tenant_id, user_id, timestamp, 1 AS is_set, arrayJoin(JSONExtractKeysAndValuesRaw(properties, '$set')) AS pair
+        SELECT
+            tenant_id,
+            user_id,
+            timestamp,
+            arrayJoin(arrayConcat(
+                arrayMap(pair -> (1, pair), JSONExtractKeysAndValuesRaw(properties, '$set')),
+                arrayMap(pair -> (0, pair), JSONExtractKeysAndValuesRaw(properties, '$set_once'))
+            )) AS said,
+            said.1 AS is_set,
+            said.2 AS pair
         FROM events
-        WHERE position(properties, '"$set"') > 0
-        UNION ALL
-        SELECT tenant_id, user_id, timestamp, 0 AS is_set, arrayJoin(JSONExtractKeysAndValuesRaw(properties, '$set_once')) AS pair
-        FROM events
-        WHERE position(properties, '"$set_once"') > 0
+        WHERE position(properties, '"$set') > 0
     )
     GROUP BY tenant_id, user_id, name
 ),
