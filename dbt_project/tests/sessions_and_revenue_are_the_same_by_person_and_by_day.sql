@@ -4,11 +4,7 @@
 {% set of_changed_tenants %}
     where
         (select max(is_full_build) from {{ ref('int_build_range') }}) = 1
-        or tenant_id in (
-            select tenant_id from {{ ref('changed_users') }}
-            union distinct
-            select tenant_id from {{ ref('changed_events') }}
-        )
+        or tenant_id in (select tenant_id from {{ ref('changed_users') }})
 {% endset %}
 with totals as (
     select
