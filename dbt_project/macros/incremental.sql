@@ -43,6 +43,14 @@
 {% macro written_by_this_build() %}_build_seq > (select from_seq from {{ ref('int_build_range') }}){% endmacro %}
 
 
+{# Of a table, all rows of the tenants in which this build changed something; on a full build, of all tenants. #}
+{% macro of_changed_tenants() %}
+    where
+        (select max(is_full_build) from {{ ref('int_build_range') }}) = 1
+        or tenant_id in (select tenant_id from {{ ref('changed_users') }})
+{% endmacro %}
+
+
 {# True if this build starts from nothing: every table is then written whole. #}
 {% macro is_full_build() %}
     {%- set relation = ref('int_build_range') -%}

@@ -2,11 +2,6 @@
 -- Hours, people, their days and sessions are counted along different paths from the same events: per tenant they come
 -- to the same. A row that a build forgot to delete, or to write, shows here whenever it was forgotten: so all rows are
 -- summed up, but only of tenants in which this build changed something.
-{% set of_changed_tenants %}
-    where
-        (select max(is_full_build) from {{ ref('int_build_range') }}) = 1
-        or tenant_id in (select tenant_id from {{ ref('changed_users') }})
-{% endset %}
 with totals as (
     {% for mart in ['events_hourly', 'users', 'user_days', 'sessions'] -%}
     select
@@ -14,7 +9,7 @@ with totals as (
         '{{ mart }}' as mart,
         sum(events_count) as events_count
     from {{ ref(mart) }}
-    {{ of_changed_tenants }}
+    {{ of_changed_tenants() }}
     group by tenant_id
     {{ 'union all' if not loop.last }}
     {% endfor %}

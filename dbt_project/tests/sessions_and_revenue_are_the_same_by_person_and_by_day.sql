@@ -1,11 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
 -- People's sessions are those of the days, and what people spent is what the days of their sessions took in, per tenant
 -- in which this build changed something, and to the last digit.
-{% set of_changed_tenants %}
-    where
-        (select max(is_full_build) from {{ ref('int_build_range') }}) = 1
-        or tenant_id in (select tenant_id from {{ ref('changed_users') }})
-{% endset %}
 with totals as (
     select
         tenant_id,
@@ -13,7 +8,7 @@ with totals as (
         lifetime_value as of_users,
         toDecimal128(0, 6) as of_days
     from {{ ref('users') }}
-    {{ of_changed_tenants }}
+    {{ of_changed_tenants() }}
     union all
     select
         tenant_id,
@@ -21,7 +16,7 @@ with totals as (
         toDecimal128(0, 6) as of_users,
         revenue as of_days
     from {{ ref('session_stats_daily') }}
-    {{ of_changed_tenants }}
+    {{ of_changed_tenants() }}
 )
 
 select

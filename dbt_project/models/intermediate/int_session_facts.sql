@@ -83,7 +83,7 @@ cut_events as (
             and events.time >= starts.start_time
 ),
 
--- these lie in the table one after the other: each session is done before the next begins, in no memory to speak of
+-- these lie in the table one after the other: each session is done before the next begins
 whole_events as (
     select *
     from events
