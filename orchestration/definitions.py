@@ -8,7 +8,7 @@ from orchestration.model_assets import model_assets
 from orchestration.publication import published
 from orchestration.raw_assets import landing_assets, shown_assets
 from orchestration.resources import WarehouseResource, dbt_resource
-from orchestration.sqlite_commits import do_not_wait_for_the_disk
+from orchestration.run_records import do_not_wait_for_the_disk
 
 do_not_wait_for_the_disk()
 

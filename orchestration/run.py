@@ -19,6 +19,14 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+# SQLite files beside this one, as by default, but written faster.
+storage:
+  custom:
+    module: orchestration.run_records
+    class: RunRecords
+    config:
+      base_dir:
+        env: DAGSTER_HOME
 # for jobs that say how often
 run_retries:
   enabled: true

@@ -93,3 +93,23 @@
         (select {% for name, type in columns.items() %}defaultValueOfTypeName('{{ type }}') as {{ name }}{{ ', ' if not loop.last }}{% endfor %} where 0)
     {%- endif -%}
 {% endmacro %}
+
+
+{#
+    Instead of dbt-clickhouse's own, which asks the warehouse for the columns of each table it has just made, and that
+    takes longer than many an insert. With a contract they stand in the YAML; without one the table has the query's.
+#}
+{% macro clickhouse__insert_into(target_relation, sql, has_contract, use_columns_from_sql=False) %}
+    {%- set columns = model.columns.values() | map(attribute='name') | map('string') | join(', ') -%}
+    {%- if has_contract -%}
+        insert into {{ target_relation }} ({{ columns }})
+        select {{ columns }}
+        from (
+            {{ sql }}
+        )
+    {%- else -%}
+        insert into {{ target_relation }}
+        {{ sql }}
+    {%- endif -%}
+    {{ adapter.get_model_query_settings(model) }}
+{% endmacro %}

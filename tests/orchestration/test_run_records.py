@@ -1,0 +1,53 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy
+
+from orchestration.run import dagster_home
+from orchestration.run_records import RunRecords, do_not_wait_for_the_disk
+from warehouse.settings import Settings
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("is_there", asset="counted")])
+def counted() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True, check_name="is_there")])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    folder = dagster_home(Settings(home=tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    yield folder
+
+
+def test_a_home_keeps_its_runs_with_our_storage(home: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_ref().storage_data.class_name == RunRecords.__name__  # type: ignore[union-attr]
+
+
+def test_another_process_sees_what_a_run_left(home: Path) -> None:
+    with dg.DagsterInstance.get() as ours:
+        run = dg.materialize([counted], instance=ours).run_id
+        with dg.DagsterInstance.get() as theirs:
+            assert theirs.get_run_by_id(run).status == dg.DagsterRunStatus.SUCCESS  # type: ignore[union-attr]
+            assert theirs.get_latest_materialization_event(dg.AssetKey("counted")) is not None
+            checks = theirs.event_log_storage.get_asset_check_execution_history(
+                dg.AssetCheckKey(dg.AssetKey("counted"), "is_there"), limit=5
+            )
+            assert [check.status.value for check in checks] == ["SUCCEEDED"]
+
+
+def test_runs_that_dagster_recorded_itself_are_still_there(home: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(home)) as before:
+        run = dg.materialize([counted], instance=before).run_id
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_latest_materialization_event(dg.AssetKey("counted")).run_id == run  # type: ignore[union-attr]
+
+
+def test_commits_do_not_wait_for_the_disk(tmp_path: Path) -> None:
+    do_not_wait_for_the_disk()
+    with sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'runs.db'}").connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
