@@ -6,7 +6,7 @@
     {%- set where = config.get('where', '') -%}
     {%- if where -%}
         (select * from {{ relation }} where {{ where }})
-    {%- elif tested and '_build_seq' in tested.columns -%}
+    {%- elif execute and '_build_seq' in adapter.get_columns_in_relation(relation) | map(attribute='name') -%}
         (
             select *
             from {{ relation }}
