@@ -5,13 +5,16 @@ import signal
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from tests.orchestration.conftest import TINY, commit_load, published_people, start
 from tests.survival.processes import children, is_alive, wait_until
 from warehouse.connection import Warehouse
 
 
-def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = Path(shutil.copytree(TINY, tmp_path / "project"))
     # Long enough to be met at work: a third of a second for each of its rows.
     (project / "models" / "slow.sql").write_text(
@@ -42,7 +45,8 @@ def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(warehouse: Wareho
         again.kill()
     assert again.returncode == 0, said
     assert published_people(warehouse) == ["ada"]
-    with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    with dg.DagsterInstance.get() as instance:
         runs = {run.run_id: run.status.value for run in instance.get_runs()}
     assert sorted(runs.values()) == ["FAILURE", "SUCCESS"], "a killed run must not seem to run for ever"
 
