@@ -98,18 +98,25 @@
 {#
     Instead of dbt-clickhouse's own, which asks the warehouse for the columns of each table it has just made, and that
     takes longer than many an insert. With a contract they stand in the YAML; without one the table has the query's.
+    Tables that materialized views fill (`use_columns_from_sql`) have neither: for them it is dbt-clickhouse's.
 #}
 {% macro clickhouse__insert_into(target_relation, sql, has_contract, use_columns_from_sql=False) %}
-    {%- set columns = model.columns.values() | map(attribute='name') | map('string') | join(', ') -%}
-    {%- if has_contract -%}
-        insert into {{ target_relation }} ({{ columns }})
-        select {{ columns }}
+    {%- if use_columns_from_sql -%}
+        {{ dbt.clickhouse__insert_into(target_relation, sql, has_contract, use_columns_from_sql) }}
+    {%- elif has_contract -%}
+        {%- set columns = [] -%}
+        {%- for column in model.columns.values() -%}
+            {%- do columns.append(adapter.quote(column.name)) -%}
+        {%- endfor -%}
+        insert into {{ target_relation }} ({{ columns | join(', ') }})
+        select {{ columns | join(', ') }}
         from (
             {{ sql }}
         )
+        {{ adapter.get_model_query_settings(model) }}
     {%- else -%}
         insert into {{ target_relation }}
         {{ sql }}
+        {{ adapter.get_model_query_settings(model) }}
     {%- endif -%}
-    {{ adapter.get_model_query_settings(model) }}
 {% endmacro %}
