@@ -2,9 +2,13 @@
 
 The lock of a command that was killed goes with it, and the next command may begin. A dbt that lived on would then
 write into the candidate of that next one. Run by its path, and by itself: it imports nothing of ours.
+
+It collects no garbage: looking for cycles in dbt's picture of the whole project took a fifth of its time, and what it
+leaves until it ends is 60 MB.
 """
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -38,6 +42,7 @@ def _die() -> None:
 
 if __name__ == "__main__":
     die_with(int(os.environ["FOOTFALL_DBT_PARENT"]))
+    gc.disable()
     from dbt.cli.main import cli
 
     sys.argv[0] = "dbt"

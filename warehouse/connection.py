@@ -4,8 +4,9 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -36,13 +37,31 @@ class Warehouse:
     password: SecretStr
     secure: bool
 
-    def client(self, database: str | None = None) -> Client:
-        """A new connection pool of its own (close it, or use it as a context manager).
+    @contextmanager
+    def client(self, database: str | None = None) -> Iterator[Client]:
+        """A client for as long as the block lasts; without server-side session, so threads may share it.
 
-        `database` is the default database of its queries and must exist. No server-side session, so one client
-        may run queries from several threads. Raises FootfallError if the warehouse cannot be reached or refuses
-        the user.
+        `database` is the default database of its queries and must exist; such a client is made for this block. Without
+        it, it is one for all blocks: connecting takes longer than most of our queries. Raises FootfallError if the
+        warehouse cannot be reached or refuses the user.
         """
+        if database is None:
+            yield self._shared_client
+        else:
+            with self._connected(database) as client:
+                yield client
+
+    def close(self) -> None:
+        """Close the connections; those that stay open would hold up the server's shutdown."""
+        client = self.__dict__.pop("_shared_client", None)
+        if client is not None:
+            client.close()
+
+    @cached_property
+    def _shared_client(self) -> Client:
+        return self._connected("default")
+
+    def _connected(self, database: str) -> Client:
         try:
             return clickhouse_connect.get_client(
                 host=self.host,
@@ -50,10 +69,9 @@ class Warehouse:
                 username=self.user,
                 password=self.password.get_secret_value(),
                 secure=self.secure,
-                database=database or "default",
+                database=database,
                 autogenerate_session_id=False,
-                # Connections of its own, closed with it: open ones would hold up the server's shutdown.
-                dedicated_pool=True,
+                dedicated_pool=True,  # closed with the client
                 send_receive_timeout=_READ_SECONDS,
                 client_name="footfall",
             )
@@ -96,7 +114,7 @@ class Warehouse:
         # A plain name: the settings let nothing else through.
         return f" ON CLUSTER {self.settings.cluster}" if self.settings.cluster else ""
 
-    def _refusal(self, error: Exception, database: str | None) -> FootfallError:
+    def _refusal(self, error: Exception, database: str) -> FootfallError:
         text = str(error)
         where = f"{self.host}:{self.port}"
         if "UNKNOWN_DATABASE" in text:
@@ -130,7 +148,7 @@ def connect(settings: Settings) -> Iterator[Warehouse]:
     Raises FootfallError if there is no warehouse to be had.
     """
     if settings.host is not None:
-        warehouse = Warehouse(
+        there = Warehouse(
             settings=settings,
             host=settings.host,
             port=settings.remote_port,
@@ -139,12 +157,12 @@ def connect(settings: Settings) -> Iterator[Warehouse]:
             password=settings.password,
             secure=settings.secure,
         )
-        warehouse.client().close()
-        yield warehouse
+        with closing(there), there.client():
+            yield there
         return
     _bypass_proxies()
     with running_server(settings.home, settings.http_port, settings.tcp_port) as endpoint:
-        yield Warehouse(
+        here = Warehouse(
             settings=settings,
             host="127.0.0.1",
             port=endpoint.http_port,
@@ -153,6 +171,8 @@ def connect(settings: Settings) -> Iterator[Warehouse]:
             password=SecretStr(ServerFiles.of_home(settings.home).password.read_text()),
             secure=False,
         )
+        with closing(here):
+            yield here
 
 
 def _bypass_proxies() -> None:

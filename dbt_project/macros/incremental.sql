@@ -55,6 +55,9 @@
 {% macro is_full_build() %}
     {%- set relation = ref('int_build_range') -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
+        {%- if flags.FULL_REFRESH -%}
+            {{- return(true) -}}
+        {%- endif -%}
         {%- set is_full = run_query('select max(is_full_build) from ' ~ relation).columns[0].values()[0] | int -%}
         {{- return(is_full == 1) -}}
     {%- endif -%}

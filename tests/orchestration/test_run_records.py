@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 
 import dagster as dg
 import pytest
@@ -38,6 +39,17 @@ def test_another_process_sees_what_a_run_left(home: Path) -> None:
                 dg.AssetCheckKey(dg.AssetKey("counted"), "is_there"), limit=5
             )
             assert [check.status.value for check in checks] == ["SUCCEEDED"]
+
+
+def test_the_ui_follows_a_run_while_it_goes_on(home: Path) -> None:
+    with dg.DagsterInstance.get() as ours, dg.DagsterInstance.get() as ui:
+        run = ours.create_run_for_job(dg.Definitions(assets=[counted]).resolve_implicit_global_asset_job_def())
+        said: Queue[str] = Queue()
+        ui.watch_event_logs(run.run_id, None, lambda event, _: said.put(event.message))
+        for message in ("one", "two"):
+            ours.report_engine_event(message, run)
+            while said.get(timeout=20) != message:
+                pass
 
 
 def test_runs_that_dagster_recorded_itself_are_still_there(home: Path) -> None:
