@@ -15,8 +15,8 @@
 ) }}
 -- One row per event: (tenant_id, event_date, event_id), the winning version of each. Sorted by what is cut into
 -- sessions, so that a session is read in one place; the granules are small because a late event touches just one.
--- Few events are contested, and only those need be looked for among the winners: hence the short circuit. Blocks of half
--- the usual size: sorted copies of wide rows take more memory than all else in a build.
+-- Few events are contested, and only those need be looked for among the winners: hence the short circuit. Blocks are
+-- half the usual size: sorted copies of wide rows take more memory than all else in a build.
 {% set columns = [
     'event_id', 'event', 'event_type', 'timestamp', 'received_at', 'distinct_id', 'is_identified', 'is_pageview',
     'session_key', 'links', 'session_id', 'device_id', 'current_url', 'host', 'pathname', 'referrer',
