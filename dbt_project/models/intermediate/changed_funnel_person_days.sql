@@ -12,7 +12,7 @@ with funnels as (
     group by tenant_id, funnel_id
 ),
 
-moved_ids as (
+moved_ids as materialized (
     select
         tenant_id,
         distinct_id,
@@ -21,7 +21,7 @@ moved_ids as (
     where old_user_id != new_user_id
 ),
 
-touched as (
+touched as materialized (
     select
         tenant_id,
         funnel_id,

@@ -12,7 +12,7 @@ with moved_keys as (
     )
 ),
 
-moved_sessions as (
+moved_sessions as materialized (
     select
         tenant_id,
         session_key,
