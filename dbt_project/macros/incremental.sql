@@ -35,6 +35,15 @@
 {% endmacro %}
 
 
+{#
+    Behind the `as` of a CTE of the change alone that is named more than once: it is worked out once, where the server
+    can (from 26.3 on, if `enable_materialized_cte` is set), instead of each time it is named.
+#}
+{% macro once() -%}
+    {%- if execute and not adapter.is_before_version('26.3') -%}materialized{%- endif -%}
+{%- endmacro %}
+
+
 {# The load_seq up to which this build reads: written to every row as `_build_seq`. #}
 {% macro build_seq() %}assumeNotNull((select to_seq from {{ ref('int_build_range') }})){% endmacro %}
 

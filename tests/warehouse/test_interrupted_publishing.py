@@ -208,7 +208,7 @@ def test_what_a_killed_build_still_runs_is_ended_by_the_next(house: House) -> No
 
     thread = threading.Thread(target=orphan)
     thread.start()
-    at_work = "SELECT count() FROM system.processes WHERE current_database = '$next'"
+    at_work = "SELECT count() FROM system.processes WHERE current_database = '$next' AND query_kind = 'Insert'"
     while house.rows(at_work) == [(0,)]:
         time.sleep(0.05)
     publishing.prepare(house.warehouse)

@@ -16,7 +16,7 @@ known as (
     select tenant_id, distinct_id, user_id from {{ identities_before() }}
 ),
 
-people_of_changed as materialized (
+people_of_changed as {{ once() }} (
     select tenant_id, distinct_id from changed
     union distinct
     select tenant_id, distinct_id
@@ -28,7 +28,7 @@ people_of_changed as materialized (
     )
 ),
 
-neighbours as materialized (
+neighbours as {{ once() }} (
     -- qualified, because a bare distinct_id would be the alias
     select distinct links.tenant_id as tenant_id, links.other_id as distinct_id
     from {{ ref('int_links') }} as links
@@ -45,7 +45,7 @@ people_of_neighbours as (
     )
 ),
 
-scope as materialized (
+scope as {{ once() }} (
     select tenant_id, distinct_id from people_of_changed
     union distinct
     select tenant_id, distinct_id from neighbours

@@ -21,7 +21,7 @@ changed_conversions as (
 ),
 
 -- the stretch of time in which a person's conversions are looked at again
-stretches as materialized (
+stretches as {{ once() }} (
     select
         tenant_id,
         user_id,
@@ -55,7 +55,7 @@ stretches as materialized (
     group by tenant_id, user_id
 ),
 
-ids as materialized (
+ids as {{ once() }} (
     select tenant_id, distinct_id, user_id
     from {{ ref('identities') }}
     where (tenant_id, user_id) in (select tenant_id, user_id from stretches)

@@ -12,7 +12,7 @@ with funnels as (
     group by tenant_id, funnel_id
 ),
 
-moved_ids as materialized (
+moved_ids as {{ once() }} (
     select
         tenant_id,
         distinct_id,
@@ -21,7 +21,7 @@ moved_ids as materialized (
     where old_user_id != new_user_id
 ),
 
-touched as materialized (
+touched as {{ once() }} (
     select
         tenant_id,
         funnel_id,

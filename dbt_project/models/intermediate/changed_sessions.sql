@@ -12,7 +12,7 @@ with moved_keys as (
     )
 ),
 
-moved_sessions as materialized (
+moved_sessions as {{ once() }} (
     select
         tenant_id,
         session_key,

@@ -11,7 +11,7 @@ with moved as (
     where old_user_id != new_user_id
 ),
 
-changed_id_days as materialized (
+changed_id_days as {{ once() }} (
     select distinct
         tenant_id,
         distinct_id,

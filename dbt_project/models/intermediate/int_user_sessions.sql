@@ -10,7 +10,7 @@
 ) }}
 -- One row per session under its person, in the order that numbers a person's sessions. The person is that of the LAST
 -- identified event (one that says so, or was sent under an identified id); if there is none, of the first event.
-with sessions as {{ 'materialized' if is_incremental() }} (
+with sessions as {{ once() if is_incremental() }} (
     select
         tenant_id,
         session_key,

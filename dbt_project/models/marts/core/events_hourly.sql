@@ -7,7 +7,7 @@
     pre_hook="{{ delete_changed('changed_event_hours', ['tenant_id', 'date', 'event', 'hour']) }}",
 ) }}
 -- One row per (tenant_id, event, date, hour) in which the event happened.
-with counts as {{ 'materialized' if is_incremental() }} (
+with counts as {{ once() if is_incremental() }} (
     select
         tenant_id,
         event_date,

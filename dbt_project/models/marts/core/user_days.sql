@@ -7,7 +7,7 @@
     pre_hook="{{ delete_changed('changed_user_days', ['tenant_id', 'user_id', 'date']) }}",
 ) }}
 -- One row per (tenant_id, user_id, date) on which the person sent an event or started a session.
-with ids as {{ 'materialized' if is_incremental() }} (
+with ids as {{ once() if is_incremental() }} (
     select
         tenant_id,
         distinct_id,

@@ -7,7 +7,7 @@
     pre_hook="{{ delete_changed('changed_users', ['tenant_id', 'user_id']) }}",
 ) }}
 -- One row per person (tenant_id, user_id) with at least one event, anonymous people included.
-with ids as {{ 'materialized' if is_incremental() }} (
+with ids as {{ once() if is_incremental() }} (
     select
         tenant_id,
         distinct_id,
