@@ -140,7 +140,7 @@ def _run(gx: Any, source: Any, suite: Suite, *, of_this_build: bool) -> SuiteRes
         return SuiteResult(suite.table, 0, (f"the table cannot be read: {str(error).splitlines()[0]}",), ())
     # Results come back in an order of their own: each expectation carries its place in the suite.
     expectations = [
-        getattr(gx.expectations, _class_name(entry["type"]))(**entry.get("kwargs", {}), meta={"place": place})
+        _expectation_class(gx, entry["type"])(**entry.get("kwargs", {}), meta={"place": place})
         for place, entry in enumerate(suite.expectations)
     ]
     outcome = batch.validate(
@@ -157,8 +157,12 @@ def _run(gx: Any, source: Any, suite: Suite, *, of_this_build: bool) -> SuiteRes
     return SuiteResult(suite.table, passed, tuple(failures), tuple(doubts))
 
 
-def _class_name(expectation_type: str) -> str:
-    return "".join(word.capitalize() for word in expectation_type.split("_"))
+def _expectation_class(gx: Any, expectation_type: str) -> Any:
+    if expectation_type == "unexpected_rows_expectation":
+        from expectations.unexpected_rows import UnexpectedRowsCount
+
+        return UnexpectedRowsCount
+    return getattr(gx.expectations, "".join(word.capitalize() for word in expectation_type.split("_")))
 
 
 def _sentence(entry: dict[str, Any], result: Any) -> str:

@@ -46,7 +46,7 @@
     )
     {%- if ids %}
     -- once for both: what is behind `ids` is worked out as often as it is named
-    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ids }})
+    where {{ among(['tenant_id', 'distinct_id'], ids) }}
     {%- endif %}
     group by tenant_id, distinct_id
 {% endmacro %}

@@ -7,9 +7,7 @@
 {% macro delete_changed(feed, columns, where='') %}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where ({{ columns | join(', ') }}) in (
-            select {{ columns | join(', ') }} from {{ ref(feed) }} {{ 'where ' ~ where if where else '' }}
-        )
+        where {{ among(columns, ref(feed), where=where) }}
         {{ as_patch() }}
     {%- endif -%}
 {% endmacro %}
@@ -28,11 +26,29 @@
 {% macro only_changed(feed, columns, where='', own_columns=none) %}
     {%- set relation = ref(feed) -%}
     {%- if is_incremental() -%}
-        and ({{ (own_columns or columns) | join(', ') }}) in (
-            select {{ columns | join(', ') }} from {{ relation }} {{ 'where ' ~ where if where else '' }}
-        )
+        and {{ among(columns, relation, own_columns=own_columns, where=where) }}
     {%- endif -%}
 {% endmacro %}
+
+
+{#
+    True for rows whose `own_columns` (by default of the same names), of the relation called `of` in the query, are found
+    as `columns` of `relation`. An id is looked for by itself first: one string takes a third of the time of a tuple, and
+    few rows are left for the tuple.
+#}
+{% macro among(columns, relation, own_columns=none, of=none, where='') -%}
+    {%- set own = [] -%}
+    {%- for column in own_columns or columns -%}
+        {%- do own.append(of ~ '.' ~ column if of else column) -%}
+    {%- endfor -%}
+    {%- set id = columns | select('in', ['distinct_id', 'anonymous_id', 'user_id', 'session_key']) | first -%}
+    {%- set source = relation ~ (' where ' ~ where if where else '') -%}
+    {%- if id -%}
+        {{ own[columns.index(id)] }} in (select {{ id }} from {{ source }})
+        and {# -#}
+    {%- endif -%}
+    ({{ own | join(', ') }}) in (select {{ columns | join(', ') }} from {{ source }})
+{%- endmacro %}
 
 
 {#

@@ -72,9 +72,11 @@
 {% macro delete_changed_sessions() %}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where (tenant_id, session_date, _session_key, session_start) in (
-            select tenant_id, session_date, session_key, session_start from {{ ref('changed_session_rows') }}
-        )
+        where {{ among(
+            ['tenant_id', 'session_date', 'session_key', 'session_start'],
+            ref('changed_session_rows'),
+            own_columns=['tenant_id', 'session_date', '_session_key', 'session_start']
+        ) }}
         {{ as_patch() }}
     {%- endif -%}
 {% endmacro %}

@@ -21,7 +21,7 @@ days as (
         sum(sessions_count) as sessions_count,
         sum(revenue) as revenue
     from {{ ref('user_days') }}
-    where (tenant_id, user_id) in (select tenant_id, user_id from totals)
+    where {{ among(['tenant_id', 'user_id'], 'totals') }}
     group by tenant_id, user_id
 )
 

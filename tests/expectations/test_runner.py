@@ -133,6 +133,7 @@ def test_a_suite_reads_neither_older_rows_nor_fetches_its_batch(warehouse: Wareh
             parameters={"db": two_builds, "table": f"{two_builds}.sessions", "began": began},
         ).result_rows
     assert len(queries) > 4
+    assert len([query for query in queries if "started + 10" in query[2]]) == 1, "its rows are counted, not fetched"
     # the granule in which the rows of this build begin is read as a whole
     assert not [query for query in queries if query[0] > 3000 + 8192 or query[1] > 20]
 

@@ -8,7 +8,7 @@ select tenant_id, other_id as anonymous_id
 from {{ ref('int_links') }}
 where
     side = 'user'
-    and (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ref('changed_identity_scope') }})
+    and {{ among(['tenant_id', 'distinct_id'], ref('changed_identity_scope')) }}
 union distinct
 select tenant_id, anonymous_id
 from {{ ref('changed_links') }}

@@ -78,7 +78,7 @@ images as (
         first_seen_at,
         0 as is_new
     from {{ identities_before() }}
-    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ref('changed_identity_scope') }})
+    where {{ among(['tenant_id', 'distinct_id'], ref('changed_identity_scope')) }}
 )
 
 select

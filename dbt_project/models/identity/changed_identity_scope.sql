@@ -24,7 +24,7 @@ people_of_changed as {{ once() }} (
     where (tenant_id, user_id) in (
         select tenant_id, user_id
         from known
-        where (tenant_id, distinct_id) in (select tenant_id, distinct_id from changed)
+        where {{ among(['tenant_id', 'distinct_id'], 'changed') }}
     )
 ),
 

@@ -2,7 +2,7 @@
 -- One row per id of which something new is known: a link of it came, went or changed, or its first sight or its
 -- standing as an identified id differs from what `identities` says.
 {% call changes() %}
-with candidates as (
+with candidates as {{ once() }} (
     select distinct
         tenant_id,
         distinct_id
@@ -24,7 +24,7 @@ known as (
         is_identified,
         first_seen_at
     from {{ identities_before() }}
-    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from candidates)
+    where {{ among(['tenant_id', 'distinct_id'], 'candidates') }}
 )
 
 select

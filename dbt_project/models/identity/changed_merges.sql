@@ -13,7 +13,7 @@ select
     other_id
 from {{ ref('int_links') }}
 where
-    (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ref('changed_identity_scope') }})
+    {{ among(['tenant_id', 'distinct_id'], ref('changed_identity_scope')) }}
     and (tenant_id, other_id) in (select tenant_id, distinct_id from {{ ref('changed_identity_scope') }})
     and (
         kind = 'merge'

@@ -29,7 +29,7 @@ said_by_mappings as (
     from {{ ref('stg_identity_mappings') }}
     where
         load_id in (select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and is_live)
-        and (anonymous_id, user_id) in (select anonymous_id, user_id from changed)
+        and {{ among(['anonymous_id', 'user_id'], 'changed') }}
 ),
 
 -- the tenants where a mapping without a tenant applies
@@ -38,7 +38,7 @@ senders as (
         tenant_id,
         distinct_id
     from {{ ref('int_id_days') }}
-    where (tenant_id, distinct_id) in (select tenant_id, anonymous_id from changed)
+    where {{ among(['tenant_id', 'anonymous_id'], 'changed', own_columns=['tenant_id', 'distinct_id']) }}
     group by tenant_id, distinct_id
 ),
 
@@ -61,7 +61,7 @@ said as (
     union all
     select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, 0 as is_deleted
     from {{ ref('int_event_links') }}
-    where (tenant_id, anonymous_id, user_id) in (select tenant_id, anonymous_id, user_id from changed)
+    where {{ among(['tenant_id', 'anonymous_id', 'user_id'], 'changed') }}
 ),
 
 links as (

@@ -58,7 +58,7 @@ stretches as {{ once() }} (
 ids as {{ once() }} (
     select tenant_id, distinct_id, user_id
     from {{ ref('identities') }}
-    where (tenant_id, user_id) in (select tenant_id, user_id from stretches)
+    where {{ among(['tenant_id', 'user_id'], 'stretches') }}
 ),
 
 conversions as (
@@ -73,7 +73,7 @@ conversions as (
     from {{ ref('int_conversions') }} as conversions
     inner join ids as identities
         on conversions.tenant_id = identities.tenant_id and conversions.distinct_id = identities.distinct_id
-    where (conversions.tenant_id, conversions.distinct_id) in (select tenant_id, distinct_id from ids)
+    where {{ among(['tenant_id', 'distinct_id'], 'ids', of='conversions') }}
     union all
     select
         tenant_id,
@@ -88,7 +88,7 @@ conversions as (
         'conversion_event_id': 'String', 'conversion_event': 'String', 'model': 'String'
     }) }}
     -- the model `first` has one row per conversion
-    where model = 'first' and (tenant_id, user_id) in (select tenant_id, user_id from stretches)
+    where model = 'first' and {{ among(['tenant_id', 'user_id'], 'stretches') }}
 )
 
 select

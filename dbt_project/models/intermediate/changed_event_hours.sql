@@ -7,11 +7,11 @@ with moved_visits as (
         event_date,
         session_key
     from {{ ref('int_id_days') }}
-    where (tenant_id, distinct_id) in (
-        select tenant_id, distinct_id
-        from {{ ref('changed_identities') }}
-        where old_user_id != '' and old_user_id != new_user_id
-    )
+    where {{ among(
+        ['tenant_id', 'distinct_id'],
+        ref('changed_identities'),
+        where="old_user_id != '' and old_user_id != new_user_id"
+    ) }}
 )
 
 select tenant_id, event_date as date, event, hour

@@ -25,7 +25,7 @@ ids as (
         distinct_id,
         user_id
     from {{ ref('identities') }}
-    where (tenant_id, user_id) in (select tenant_id, user_id from {{ ref('changed_funnel_person_days') }})
+    where {{ among(['tenant_id', 'user_id'], ref('changed_funnel_person_days')) }}
 )
 
 select

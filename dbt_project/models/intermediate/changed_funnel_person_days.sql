@@ -47,7 +47,7 @@ touched as {{ once() }} (
         distinct_id,
         event_date
     from {{ ref('int_funnel_matches') }}
-    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from moved_ids)
+    where {{ among(['tenant_id', 'distinct_id'], 'moved_ids') }}
     union distinct
     -- what went is no longer among the matches: any event of that name will do
     select
@@ -66,7 +66,7 @@ people_of_ids as (
         distinct_id,
         user_id
     from {{ ref('identities') }}
-    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from touched)
+    where {{ among(['tenant_id', 'distinct_id'], 'touched') }}
     union all
     select
         tenant_id,

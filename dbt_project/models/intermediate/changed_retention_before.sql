@@ -8,4 +8,4 @@ select
 from {{ before('int_retention_days', {
     'tenant_id': 'String', 'user_id': 'String', 'date': 'Date', 'matcher_id': 'UInt64'
 }) }}
-where (tenant_id, user_id) in (select tenant_id, user_id from {{ ref('changed_user_days') }})
+where {{ among(['tenant_id', 'user_id'], ref('changed_user_days')) }}

@@ -23,7 +23,7 @@ days as (
     select tenant_id, user_id, date, matcher_id, 1 as sign, 0 as is_changed
     from {{ ref('int_retention_days') }}
     where
-        (tenant_id, user_id) in (select tenant_id, user_id from {{ ref('changed_user_days') }})
+        {{ among(['tenant_id', 'user_id'], ref('changed_user_days')) }}
         and tenant_id in (select tenant_id from definitions where not is_changed)
     union all
     select tenant_id, user_id, date, matcher_id, 1 as sign, 1 as is_changed

@@ -11,7 +11,7 @@ with touched as (
     where {{ written_by_this_build() }}
 ),
 
-touched_people as (
+touched_people as {{ once() if not is_full_build() }} (
     select
         tenant_id,
         user_id,
@@ -35,7 +35,7 @@ numbered as (
     where
         1
         {% if not is_full_build() %}
-        and (tenant_id, user_id) in (select tenant_id, user_id from touched_people)
+        and {{ among(['tenant_id', 'user_id'], 'touched_people') }}
         {% endif %}
 )
 

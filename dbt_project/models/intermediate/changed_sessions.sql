@@ -2,14 +2,12 @@
 -- One row per session whose person or facts can differ, once as it was ('before', with its person) and once as it is
 -- ('after', its person still to be found): those cut anew, and those in which a moved id has sent events.
 {% call changes() %}
-with moved_keys as (
+with moved_keys as {{ once() }} (
     select distinct
         tenant_id,
         session_key
     from {{ ref('int_id_days') }}
-    where (tenant_id, distinct_id) in (
-        select tenant_id, distinct_id from {{ ref('changed_identities') }} where old_user_id != ''
-    )
+    where {{ among(['tenant_id', 'distinct_id'], ref('changed_identities'), where="old_user_id != ''") }}
 ),
 
 moved_sessions as {{ once() }} (
@@ -20,7 +18,7 @@ moved_sessions as {{ once() }} (
         session_id,
         session_date
     from {{ ref('int_session_facts') }}
-    where (tenant_id, session_key) in (select tenant_id, session_key from moved_keys)
+    where {{ among(['tenant_id', 'session_key'], 'moved_keys') }}
 ),
 
 cut_sessions as (
@@ -36,9 +34,7 @@ cut_sessions as (
     where
         sessions.session_start >= changed.from_at
         and sessions.session_start <= changed.to_at
-        and (sessions.tenant_id, sessions.session_key) in (
-            select tenant_id, session_key from {{ ref('changed_session_keys') }}
-        )
+        and {{ among(['tenant_id', 'session_key'], ref('changed_session_keys'), of='sessions') }}
 ),
 
 before as (

@@ -11,7 +11,7 @@ from {{ session_facts_before() }} as sessions
 inner join {{ ref('changed_session_keys') }} as changed
     on sessions.tenant_id = changed.tenant_id and sessions.session_key = changed.session_key
 where
-    (sessions.tenant_id, sessions.session_key) in (select tenant_id, session_key from {{ ref('changed_session_keys') }})
+    {{ among(['tenant_id', 'session_key'], ref('changed_session_keys'), of='sessions') }}
     and sessions.session_start >= changed.from_at
     and sessions.session_start <= changed.to_at
 {% endcall %}

@@ -25,7 +25,7 @@ moved_id_days as (
         distinct_id,
         event_date
     from {{ ref('int_id_days') }}
-    where (tenant_id, distinct_id) in (select tenant_id, distinct_id from moved)
+    where {{ among(['tenant_id', 'distinct_id'], 'moved') }}
     union distinct
     select
         tenant_id,

@@ -37,9 +37,7 @@ matched_days as (
     inner join known_matchers as matchers on days.tenant_id = matchers.tenant_id
     where
         matchers.event = '' and matchers.filter = ''
-        and (days.tenant_id, days.user_id, days.date) in (
-            select tenant_id, user_id, date from {{ ref('changed_user_days') }}
-        )
+        and {{ among(['tenant_id', 'user_id', 'date'], ref('changed_user_days'), of='days') }}
     union all
     select days.tenant_id as tenant_id, days.user_id as user_id, days.date as date, matchers.matcher_id as matcher_id
     from days
@@ -50,20 +48,20 @@ matched_days as (
 ),
 
 -- the ids and visits of the changed people lead to their events
-changed_ids as (
+changed_ids as {{ once() }} (
     select tenant_id, distinct_id, user_id
     from {{ ref('identities') }}
     where
-        (tenant_id, user_id) in (select tenant_id, user_id from {{ ref('changed_user_days') }})
+        {{ among(['tenant_id', 'user_id'], ref('changed_user_days')) }}
         and tenant_id in (select tenant_id from known_matchers where event != '' or filter != '')
 ),
 
-changed_visits as (
+changed_visits as {{ once() }} (
     select id_days.tenant_id as tenant_id, id_days.event_date as event_date, id_days.session_key as session_key
     from {{ ref('int_id_days') }} as id_days
     inner join changed_ids as ids on id_days.tenant_id = ids.tenant_id and id_days.distinct_id = ids.distinct_id
     where
-        (id_days.tenant_id, id_days.distinct_id) in (select tenant_id, distinct_id from changed_ids)
+        {{ among(['tenant_id', 'distinct_id'], 'changed_ids', of='id_days') }}
         and (id_days.tenant_id, ids.user_id, id_days.event_date) in (
             select tenant_id, user_id, date from {{ ref('changed_user_days') }}
         )
@@ -79,9 +77,7 @@ events_of_changed_days as (
     from {{ ref('int_events') }} as events
     inner join changed_ids as ids on events.tenant_id = ids.tenant_id and events.distinct_id = ids.distinct_id
     where
-        (events.tenant_id, events.event_date, events.session_key) in (
-            select tenant_id, event_date, session_key from changed_visits
-        )
+        {{ among(['tenant_id', 'event_date', 'session_key'], 'changed_visits', of='events') }}
         and (events.tenant_id, ids.user_id, events.event_date) in (
             select tenant_id, user_id, date from {{ ref('changed_user_days') }}
         )

@@ -8,6 +8,6 @@
     where ({{ columns | join(', ') }}) not in (
         select {{ (to_columns or columns) | join(', ') }}
         from {{ to }}
-        where ({{ (to_columns or columns) | join(', ') }}) in (select {{ columns | join(', ') }} from {{ model }})
+        where {{ among(columns, model, own_columns=to_columns) }}
     )
 {% endtest %}

@@ -8,7 +8,7 @@
 ) }}
 -- One row per (tenant_id, anonymous_id, rejected_user_id): a link that stands but leads to another person than the one
 -- its anonymous id belongs to, because an earlier link came first.
-with links as (
+with links as {{ once() if is_incremental() }} (
     select
         tenant_id,
         distinct_id as anonymous_id,
@@ -23,7 +23,7 @@ with links as (
         ) }}
 ),
 
-ids as (
+ids as {{ once() if is_incremental() }} (
     select tenant_id, anonymous_id as distinct_id from links
     union distinct
     select tenant_id, rejected_user_id as distinct_id from links

@@ -29,7 +29,7 @@ id_days as (
     from {{ ref('int_id_days') }} as days
     inner join ids on days.tenant_id = ids.tenant_id and days.distinct_id = ids.distinct_id
     {% if is_incremental() %}
-    where (days.tenant_id, days.distinct_id) in (select tenant_id, distinct_id from ids)
+    where {{ among(['tenant_id', 'distinct_id'], 'ids', of='days') }}
     {% endif %}
 ),
 

@@ -41,7 +41,7 @@ id_days as (
     from {{ ref('int_id_days') }} as days
     inner join ids on days.tenant_id = ids.tenant_id and days.distinct_id = ids.distinct_id
     {% if is_incremental() %}
-    where (days.tenant_id, days.distinct_id) in (select tenant_id, distinct_id from ids)
+    where {{ among(['tenant_id', 'distinct_id'], 'ids', of='days') }}
     {% endif %}
     group by tenant_id, user_id
 ),
@@ -86,7 +86,7 @@ attribute_values as (
     from {{ ref('int_id_attributes') }} as attributes
     inner join ids on attributes.tenant_id = ids.tenant_id and attributes.distinct_id = ids.distinct_id
     {% if is_incremental() %}
-    where (attributes.tenant_id, attributes.distinct_id) in (select tenant_id, distinct_id from ids)
+    where {{ among(['tenant_id', 'distinct_id'], 'ids', of='attributes') }}
     {% endif %}
     group by tenant_id, user_id, name
 ),

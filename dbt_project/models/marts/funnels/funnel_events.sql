@@ -24,7 +24,7 @@ with people as (
     group by tenant_id, funnel_id, user_id
 ),
 
-ids as (
+ids as {{ once() if is_incremental() }} (
     select
         tenant_id,
         distinct_id,
@@ -47,7 +47,7 @@ matches as (
     inner join ids on matches.tenant_id = ids.tenant_id and matches.distinct_id = ids.distinct_id
     {%- if is_incremental() %}
     where
-        (matches.tenant_id, matches.distinct_id) in (select tenant_id, distinct_id from ids)
+        {{ among(['tenant_id', 'distinct_id'], 'ids', of='matches') }}
         and (matches.tenant_id, matches.funnel_id, ids.user_id) in (select tenant_id, funnel_id, user_id from people)
         -- an attempt uses nothing from before its start
         and matches.event_date >= (select min(from_date) from people)
