@@ -16,15 +16,14 @@ never touched. Callers hold `warehouse.lock.exclusive`.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
-from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from warehouse.connection import Warehouse
+from warehouse.databases import Databases, TableOrView, uuid_of
 from warehouse.errors import FootfallError
 from warehouse.journal import ABSENT, UNKNOWN, Entry, Journal, Pair, Standing, State, Version
 
@@ -34,23 +33,6 @@ UNPUBLISHED = ("stg_", "changed_")
 _REMAINS = re.compile(r".*__dbt_|\.|__published_")
 # A view beside names tables beside; this is its twin, in the words of the published database, that is swapped.
 _TWIN = "__published_"
-
-
-@dataclass(frozen=True)
-class _Object:
-    """A table or view as it stands."""
-
-    uuid: UUID
-    engine: str
-    create_query: str
-
-    @property
-    def is_view(self) -> bool:
-        return self.engine == "View"
-
-    @property
-    def is_cloneable(self) -> bool:
-        return self.engine.endswith("MergeTree")
 
 
 def prepare(warehouse: Warehouse, full_refresh: bool = False) -> None:
@@ -108,23 +90,16 @@ def standing(warehouse: Warehouse) -> Standing:
 
 class _Publisher:
     def __init__(self, warehouse: Warehouse, client: Client) -> None:
-        self._warehouse = warehouse
-        self._client = client
         self._journal = Journal(warehouse, client)
-        settings = warehouse.settings
-        self._names = {
-            "raw": settings.raw_database,
-            "published": settings.database,
-            "next": settings.next_database,
-        }
+        self._databases = Databases(warehouse, client)
+        self._names = self._databases.names
 
     @classmethod
     @contextmanager
     def of(cls, warehouse: Warehouse) -> Iterator["_Publisher"]:
         with warehouse.client() as client:
             publisher = cls(warehouse, client)
-            for database in ("raw", "published", "next"):
-                publisher._ddl(f"CREATE DATABASE IF NOT EXISTS {{{database}:Identifier}}")
+            publisher._databases.create()
             publisher._journal.create()
             yield publisher
 
@@ -133,34 +108,17 @@ class _Publisher:
         # First of all: from here on `next` does not hold the version before any more.
         self.begin_candidate()
         entry = self._journal.read()
-        # A build that was killed has left its last statements running on the server, for nobody.
-        self._client.command(
-            "KILL QUERY WHERE current_database = {next:String} AND user = currentUser() SYNC", parameters=self._names
-        )
-        for name, existing in self._objects("next").items():
-            self._drop(name, existing)
+        self._databases.stop_statements()
+        for name, existing in self._databases.objects("next").items():
+            self._databases.drop(name, existing)
         if full_refresh:
             return
-        patched = self._tables_with_patches()
-        own = {name: each for name, each in self._objects("published").items() if name in entry.own_names}
-        for name, existing in own.items():
-            if existing.is_cloneable:
-                self._clone(name, has_patches=name in patched)
-            elif existing.is_view:
-                self._create_view(existing, self._names["published"], self._names["next"], name, name)
-
-    def _clone(self, name: str, *, has_patches: bool) -> None:
-        if has_patches:
-            # Parts with deletions not yet merged into them cannot be cloned. No reader sees a difference.
-            self._ddl(
-                "ALTER TABLE {published:Identifier}.{name:Identifier}",
-                " APPLY PATCHES",
-                {"name": name},
-                {"mutations_sync": 2},
-            )
-        # ClickHouse takes no parameters behind CLONE AS.
-        original = f"{quote_identifier(self._names['published'])}.{quote_identifier(name)}"
-        self._ddl("CREATE TABLE {next:Identifier}.{name:Identifier}", f" CLONE AS {original}", {"name": name})
+        published = self._databases.objects("published")
+        own = {name: each for name, each in published.items() if name in entry.own_names}
+        self._databases.clone([name for name, each in own.items() if each.is_cloneable])
+        for name, each in own.items():
+            if each.is_view:
+                self._databases.create_view(each, name, says="next", new_name=name)
 
     def begin_candidate(self) -> None:
         self._journal.write(replace(self._journal.read(), state="candidate", pairs=(), before=UNKNOWN))
@@ -173,21 +131,19 @@ class _Publisher:
                 f"There is no finished build in {self._names['next']} to publish.", "Run `footfall build` first."
             )
         candidates = self._candidates()
-        self._require_own(candidates.keys() & self._objects("published").keys() - entry.own_names)
+        self._require_own(candidates.keys() & self._databases.objects("published").keys() - entry.own_names)
         for name, candidate in candidates.items():
             self._require_publishable(name, candidate)
             if candidate.is_view:
-                self._create_view(
-                    candidate, self._names["next"], self._names["published"], name, f"{_TWIN}{name}", in_next=True
-                )
+                self._databases.create_view(candidate, name, says="published", new_name=f"{_TWIN}{name}")
         pairs = self._pairs(candidates, entry.own_names)
         self._swap(replace(entry, state="publishing", pairs=pairs, now=version, before=entry.now), "published")
 
-    def _candidates(self) -> dict[str, _Object]:
-        beside = self._objects("next")
+    def _candidates(self) -> dict[str, TableOrView]:
+        beside = self._databases.objects("next")
         for name, existing in beside.items():
             if name.startswith(_TWIN):
-                self._drop(name, existing)  # of an attempt that died before it was journalled
+                self._databases.drop(name, existing)  # of an attempt that died before it was journalled
         candidates = {
             name: each for name, each in beside.items() if not (name.startswith(UNPUBLISHED) or _REMAINS.match(name))
         }
@@ -195,19 +151,19 @@ class _Publisher:
             raise FootfallError(f"{self._names['next']} holds no table to publish.", "Run `footfall build` first.")
         return candidates
 
-    def _pairs(self, candidates: dict[str, _Object], own_names: frozenset[str]) -> tuple[Pair, ...]:
+    def _pairs(self, candidates: dict[str, TableOrView], own_names: frozenset[str]) -> tuple[Pair, ...]:
         """The swap that publishes the candidates, whose views have their twins by now."""
-        beside, published = self._objects("next"), self._objects("published")
+        beside, published = self._databases.objects("next"), self._databases.objects("published")
         pairs = []
         for name in self._order(candidates, published):
             next_name = f"{_TWIN}{name}" if candidates[name].is_view else name
-            pairs.append(Pair(name, next_name, _uuid_of(published, name), beside[next_name].uuid))
+            pairs.append(Pair(name, next_name, uuid_of(published, name), beside[next_name].uuid))
         for name in sorted(own_names & published.keys() - candidates.keys()):
             # Last, because until then an old view may still read it.
             pairs.append(Pair(name, name, published[name].uuid, ABSENT))
         return tuple(pairs)
 
-    def _order(self, candidates: dict[str, _Object], published: dict[str, _Object]) -> list[str]:
+    def _order(self, candidates: dict[str, TableOrView], published: dict[str, TableOrView]) -> list[str]:
         """The tables that no view reads; then each view right behind the tables it reads, or has read until now.
 
         In between an old view can meet a table of the new version that lacks a column, so this is kept short. A
@@ -217,9 +173,9 @@ class _Publisher:
         order: list[str] = []
 
         def place(view: str) -> None:
-            reads = _named(candidates[view], self._names["next"])
+            reads = candidates[view].names_of(self._names["next"])
             if view in published:
-                reads |= _named(published[view], self._names["published"]) - views
+                reads |= published[view].names_of(self._names["published"]) - views
             for name in sorted(reads & candidates.keys() - {view}):
                 if name in views:
                     place(name)
@@ -262,8 +218,8 @@ class _Publisher:
             # A full refresh replaces everything, so it is the way out when a swap can no longer be finished.
             if not full_refresh:
                 raise
-            published = self._objects("published")
-            swapped_in = {p.name for p in entry.pairs if _uuid_of(published, p.name) == p.next_uuid != ABSENT}
+            published = self._databases.objects("published")
+            swapped_in = {p.name for p in entry.pairs if uuid_of(published, p.name) == p.next_uuid != ABSENT}
             own_names = entry.own_names | swapped_in
             self._journal.write(
                 replace(entry, state="candidate", pairs=(), own_names=own_names, now=UNKNOWN, before=UNKNOWN)
@@ -276,12 +232,12 @@ class _Publisher:
 
     def _finish(self, entry: Entry, after: State) -> None:
         """Does the steps of the journalled swap that are not done yet, and writes down that it is over."""
-        published, beside = self._objects("published"), self._objects("next")
+        published, beside = self._databases.objects("published"), self._databases.objects("next")
         for pair in entry.pairs:
-            if _uuid_of(published, pair.name) != pair.next_uuid:
-                self._swap_pair(pair, _uuid_of(published, pair.name), _uuid_of(beside, pair.next_name))
-        published = self._objects("published")
-        left = [pair.name for pair in entry.pairs if _uuid_of(published, pair.name) != pair.next_uuid]
+            if uuid_of(published, pair.name) != pair.next_uuid:
+                self._swap_pair(pair, uuid_of(published, pair.name), uuid_of(beside, pair.next_name))
+        published = self._databases.objects("published")
+        left = [pair.name for pair in entry.pairs if uuid_of(published, pair.name) != pair.next_uuid]
         if left:
             raise FootfallError(
                 f"Publishing is not complete: {', '.join(left)} in {self._names['published']} is not what was swapped"
@@ -299,15 +255,8 @@ class _Publisher:
                 " finished.",
                 "Run `footfall build --full-refresh`.",
             )
-        names = {"name": pair.name, "next_name": pair.next_name}
-        one, other = "{published:Identifier}.{name:Identifier}", "{next:Identifier}.{next_name:Identifier}"
         try:
-            if pair.uuid == ABSENT:
-                self._ddl(f"RENAME TABLE {other} TO {one}", "", names)
-            elif pair.next_uuid == ABSENT:
-                self._ddl(f"RENAME TABLE {one} TO {other}", "", names)
-            else:
-                self._ddl(f"EXCHANGE TABLES {one} AND {other}", "", names)
+            self._databases.swap(pair)
         except DatabaseError as error:
             raise FootfallError(
                 f"Publishing stopped before {name}: {str(error).splitlines()[0]}",
@@ -324,14 +273,14 @@ class _Publisher:
                 " of the models' tables: the build makes them again.",
             )
 
-    def _require_publishable(self, name: str, candidate: _Object) -> None:
+    def _require_publishable(self, name: str, candidate: TableOrView) -> None:
         if candidate.engine in ("Dictionary", "MaterializedView", "LiveView", "WindowView"):
             raise FootfallError(
                 f"{self._names['next']}.{name} is a {candidate.engine}, which cannot be published.",
                 "Make it a table or a view, or call it stg_… to keep it out.",
             )
         if candidate.is_view:
-            for read in sorted(_named(candidate, self._names["next"])):
+            for read in sorted(candidate.names_of(self._names["next"])):
                 if read.startswith(UNPUBLISHED):
                     raise FootfallError(
                         f"The view {name} reads {read}, which is never published.",
@@ -339,68 +288,11 @@ class _Publisher:
                     )
 
     def _require_unchanged(self, pairs: tuple[Pair, ...]) -> None:
-        published, beside = self._objects("published"), self._objects("next")
+        published, beside = self._databases.objects("published"), self._databases.objects("next")
         for pair in pairs:
-            if (_uuid_of(published, pair.name), _uuid_of(beside, pair.next_name)) != (pair.uuid, pair.next_uuid):
+            if (uuid_of(published, pair.name), uuid_of(beside, pair.next_name)) != (pair.uuid, pair.next_uuid):
                 raise FootfallError(
                     f"The version before cannot be put back: {pair.name} has been changed by hand, in"
                     f" {self._names['published']} or in {self._names['next']}, since it was published.",
                     "`footfall build --full-refresh` builds everything anew.",
                 )
-
-    def _objects(self, database: str) -> dict[str, _Object]:
-        rows = self._client.query(
-            "SELECT name, uuid, engine, create_table_query FROM system.tables WHERE database = {database:String}"
-            " AND NOT is_temporary ORDER BY name",
-            parameters={"database": self._names[database]},
-        ).result_rows
-        return {name: _Object(uuid, engine, create_query) for name, uuid, engine, create_query in rows}
-
-    def _tables_with_patches(self) -> set[str]:
-        rows = self._client.query(
-            "SELECT DISTINCT table FROM system.parts WHERE active AND database = {published:String}"
-            " AND startsWith(name, 'patch-')",
-            parameters=self._names,
-        ).result_rows
-        return {table for (table,) in rows}
-
-    def _create_view(
-        self, view: _Object, from_database: str, to_database: str, name: str, new_name: str, in_next: bool = False
-    ) -> None:
-        """Creates a view that says in terms of one database what `view` says in terms of another."""
-        text = re.sub(rf"(?<![\w.])(`?){from_database}\1\.", rf"\1{to_database}\1.", view.create_query)
-        head = re.compile(rf"CREATE VIEW `?{to_database}`?\.(`[^`]+`|\w+)")
-        home = self._names["next"] if in_next else to_database
-        text, found = head.subn(f"CREATE VIEW `{home}`.`{new_name}`{self._warehouse.on_cluster}", text, count=1)
-        if not found:
-            raise FootfallError(
-                f"The view {from_database}.{name} cannot be carried over: it has an unexpected definition."
-            )
-        self._client.command(text)
-
-    def _drop(self, name: str, existing: _Object) -> None:
-        kind = {"View": "VIEW", "Dictionary": "DICTIONARY"}.get(existing.engine, "TABLE")
-        # Clones count with their full size, so ClickHouse's guard against dropping much would stop us.
-        self._ddl(
-            f"DROP {kind} IF EXISTS {{next:Identifier}}.{{name:Identifier}}",
-            "",
-            {"name": name},
-            {"max_table_size_to_drop": 0, "max_partition_size_to_drop": 0},
-        )
-
-    def _ddl(
-        self, before: str, after: str = "", names: dict[str, str] | None = None, settings: dict[str, Any] | None = None
-    ) -> None:
-        """Runs one statement; `before` and `after` stand around the ON CLUSTER clause."""
-        self._client.command(
-            before + self._warehouse.on_cluster + after, parameters=self._names | (names or {}), settings=settings
-        )
-
-
-def _uuid_of(objects: dict[str, _Object], name: str) -> UUID:
-    return objects[name].uuid if name in objects else ABSENT
-
-
-def _named(item: _Object, database: str) -> set[str]:
-    """The names behind `database.` in the definition of a view; of a table none."""
-    return set(re.findall(rf"(?<![\w.])`?{database}`?\.`?(\w+)", item.create_query)) if item.is_view else set()
