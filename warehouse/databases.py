@@ -18,7 +18,8 @@ from warehouse.journal import ABSENT, Pair
 
 Side = Literal["published", "next"]
 
-# A clone waits for the server to merge deletions into its table, which is idle most of that time.
+# A clone waits for the server to merge deletions into its table, which is idle most of that time. (The servers of a
+# cluster take one such statement at a time, and how long it may wait for its turn is limited.)
 _CLONES_AT_ONCE = 8
 
 
@@ -86,7 +87,7 @@ class Databases:
     def clone(self, names: list[str]) -> None:
         """Makes zero-copy clones of published tables beside."""
         patched = self._tables_with_patches()
-        with ThreadPoolExecutor(_CLONES_AT_ONCE) as threads:
+        with ThreadPoolExecutor(1 if self._on_cluster else _CLONES_AT_ONCE) as threads:
             # list, so that an error is raised
             list(threads.map(lambda name: self._clone(name, has_patches=name in patched), names))
 

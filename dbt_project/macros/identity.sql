@@ -45,7 +45,7 @@
         from {{ ref('int_links') }}
     )
     {%- if ids %}
-    -- once for both: what is behind `ids` is worked out as often as it is named
+    -- outside, once for both: what is behind `ids` is worked out as often as it is named
     where {{ among(['tenant_id', 'distinct_id'], ids) }}
     {%- endif %}
     group by tenant_id, distinct_id

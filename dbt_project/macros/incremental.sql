@@ -34,7 +34,7 @@
 {#
     True for rows whose `own_columns` (by default of the same names), of the relation called `of` in the query, are found
     as `columns` of `relation`. An id is looked for by itself first: one string takes a third of the time of a tuple, and
-    few rows are left for the tuple.
+    few rows are left for the tuple. So `relation` is named twice: a CTE that takes work should be worked out `once`.
 #}
 {% macro among(columns, relation, own_columns=none, of=none, where='') -%}
     {%- set own = [] -%}

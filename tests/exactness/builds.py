@@ -52,7 +52,7 @@ class Builder:
             publishing.publish(self.warehouse)
 
     def rebuild_beside(self) -> None:
-        """A full rebuild of the candidate to compare with; it is not published, so it is not tested either."""
+        """Rebuild the candidate whole, to compare with or to weigh: its data tests are not run, it is not published."""
         self._run(["unit_test", "test"], full_refresh=True)
 
     def _run(self, without: list[str], *, full_refresh: bool) -> None:

@@ -4,7 +4,7 @@
 -- a long silence) that a changed event lies in or within the timeout of: no event outside can feel the change.
 {% set timeout = 'toIntervalMinute(' ~ var('session_timeout_minutes') ~ ')' %}
 {% call changes() %}
-with changed as {{ once() }} (
+with changed as (
     select
         tenant_id,
         session_key,
@@ -19,7 +19,7 @@ islands as (
         island_start,
         island_end
     from {{ session_facts_before() }}
-    where {{ among(['tenant_id', 'session_key'], 'changed') }}
+    where {{ among(['tenant_id', 'session_key'], ref('changed_events')) }}
 ),
 
 touched_islands as (

@@ -12,7 +12,7 @@
 -- One row per conversion, attribution model and session that gets credit for it. A conversion that no touch led to
 -- has one row per model, with no session, for Direct.
 {% set touch_columns = ['channel', 'utm_source', 'utm_medium', 'utm_campaign'] %}
-with conversions as {{ once() }} (
+with conversions as (
     {% if is_incremental() -%}
     select
         tenant_id,
@@ -45,7 +45,7 @@ touches as (
         session_id,
         {{ touch_columns | join(',\n        ') }}
     from {{ ref('int_touches') }}
-    where {{ among(['tenant_id', 'user_id'], 'conversions') }}
+    where (tenant_id, user_id) in (select tenant_id, user_id from conversions)
 ),
 
 shares as (
