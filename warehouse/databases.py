@@ -4,7 +4,6 @@ Which step is taken when, and what may be published, is for `warehouse.publishin
 """
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -17,10 +16,6 @@ from warehouse.errors import FootfallError
 from warehouse.journal import ABSENT, Pair
 
 Side = Literal["published", "next"]
-
-# A clone waits for the server to merge deletions into its table, which is idle most of that time. (The servers of a
-# cluster take one such statement at a time, and how long it may wait for its turn is limited.)
-_CLONES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -87,9 +82,8 @@ class Databases:
     def clone(self, names: list[str]) -> None:
         """Makes zero-copy clones of published tables beside."""
         patched = self._tables_with_patches()
-        with ThreadPoolExecutor(1 if self._on_cluster else _CLONES_AT_ONCE) as threads:
-            # list, so that an error is raised
-            list(threads.map(lambda name: self._clone(name, has_patches=name in patched), names))
+        for name in names:
+            self._clone(name, has_patches=name in patched)
 
     def _clone(self, name: str, *, has_patches: bool) -> None:
         if has_patches:
