@@ -140,7 +140,7 @@ def disk(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.mark.slow
 def test_a_full_refresh_stores_the_tables_twice(disk: Disk) -> None:
     published = disk.tables("published")
-    disk.builder.rebuild_beside()
+    disk.builder.build(full_refresh=True, publish=False)
     assert disk.tables("next") <= (1 + FEED_SHARE) * published
     twice = disk.tables("raw") + published + disk.tables("next") + ALLOWANCE
     assert disk.occupied(twice) <= twice

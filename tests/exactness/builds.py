@@ -47,26 +47,18 @@ class Builder:
 
     def build(self, *, full_refresh: bool = False, publish: bool = True) -> None:
         """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure."""
-        self._run(["unit_test"], full_refresh=full_refresh)
-        if publish:
-            publishing.publish(self.warehouse)
-
-    def rebuild_beside(self) -> None:
-        """Rebuild the candidate whole, to compare with or to weigh: its data tests are not run, it is not published."""
-        self._run(["unit_test", "test"], full_refresh=True)
-
-    def _run(self, without: list[str], *, full_refresh: bool) -> None:
         publishing.prepare(self.warehouse, full_refresh=full_refresh)
         artifacts = artifacts_of(self.warehouse)
-        arguments = ["build", "--exclude", *(f"resource_type:{kind}" for kind in without)]
-        arguments += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        arguments += ["--target-path", str(artifacts / "target")]
+        arguments = ["build", "--exclude", "resource_type:unit_test", "--project-dir", str(PROJECT)]
+        arguments += ["--profiles-dir", str(PROJECT), "--target-path", str(artifacts / "target")]
         arguments += ["--log-path", str(artifacts / "logs"), "--log-level", "none", "--no-use-colors"]
         arguments += ["--log-level-file", "none", "--no-write-json"]
         with _environment(self.warehouse.environment()):
             self.runner = self.runner or dbtRunner()
             result = self.runner.invoke(arguments + (["--full-refresh"] if full_refresh else []))
         assert result.success, _failures(result)
+        if publish:
+            publishing.publish(self.warehouse)
 
     def differences(self, other: "Builder | None" = None) -> list[str]:
         """Where the published tables differ: from those of another warehouse, or from this one's own candidate."""

@@ -79,7 +79,7 @@ def told(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) 
         for file in files:
             builder.load(file)
         builder.build()
-    builder.rebuild_beside()
+    builder.build(full_refresh=True, publish=False)
     return builder
 
 

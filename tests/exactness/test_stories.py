@@ -30,7 +30,7 @@ def tell(seed: int, chapters: int, builder: Builder, reordered: Builder) -> None
             builder.load(file)
         if chapter.is_built:
             builder.build()
-            builder.rebuild_beside()
+            builder.build(full_refresh=True, publish=False)
             assert builder.differences() == [], f"seed {seed}, chapter {number}"
     for file in in_one_file_each(list(builder.standing.values()), seed):
         reordered.load(file)

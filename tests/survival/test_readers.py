@@ -41,7 +41,7 @@ def test_readers_see_one_version_or_the_other(warehouse: Warehouse, tmp_path: Pa
                         seen.append((name, rows.first_row[0]))
                     except Exception as error:  # whatever it is, a reader has seen it
                         errors.append(f"{name}: {error}")
-                is_over.wait(0.02)
+                is_over.wait(0.005)
 
     readers = [threading.Thread(target=read) for _ in range(READERS)]
     for reader in readers:
