@@ -4,10 +4,11 @@
     and no filter, and the model's SQL is otherwise the same.
 #}
 
-{% macro delete_changed(feed, columns, where='') %}
+{# `own_columns` are this side's names of the key columns, where they differ from the feed's. #}
+{% macro delete_changed(feed, columns, where='', own_columns=none) %}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where {{ among(columns, ref(feed), where=where) }}
+        where {{ among(columns, ref(feed), own_columns=own_columns, where=where) }}
         {{ as_patch() }}
     {%- endif -%}
 {% endmacro %}

@@ -68,20 +68,6 @@
 {% endmacro %}
 
 
-{# Delete the rows of `sessions` that this build takes away or writes anew. #}
-{% macro delete_changed_sessions() %}
-    {%- if is_incremental() -%}
-        delete from {{ this }}
-        where {{ among(
-            ['tenant_id', 'session_date', 'session_key', 'session_start'],
-            ref('changed_session_rows'),
-            own_columns=['tenant_id', 'session_date', '_session_key', 'session_start']
-        ) }}
-        {{ as_patch() }}
-    {%- endif -%}
-{% endmacro %}
-
-
 {# The values with the most sessions, with their counts, most first, ties alphabetical: an array of (value, sessions). #}
 {% macro top_values(column) -%}
     arraySlice(
