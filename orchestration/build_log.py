@@ -138,11 +138,12 @@ def _create(warehouse: Warehouse) -> None:
 
 
 def _write(warehouse: Warehouse, build: Build) -> None:
-    now = datetime.now(UTC)
     row = [getattr(build, column) for column in _COLUMNS]
     row[_COLUMNS.index("failed_checks")] = list(build.failed_checks)
     with warehouse.client(warehouse.settings.database) as client:
-        client.insert("build_log", [[*row, int(now.timestamp() * 1e6)]], column_names=[*_COLUMNS, "version"])
+        # Counted, with the lock held: after a clock was set back, its time would let what was written before win.
+        version = int(client.query("SELECT max(version) FROM build_log").first_row[0]) + 1
+        client.insert("build_log", [[*row, version]], column_names=[*_COLUMNS, "version"])
         # For those who read the table without FINAL; it is small. What is written stands whether this works or not.
         with suppress(ClickHouseError):
             client.command("OPTIMIZE TABLE build_log FINAL")

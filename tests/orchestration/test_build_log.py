@@ -52,6 +52,16 @@ def test_a_build_that_died_before_publishing_is_interrupted(warehouse: Warehouse
     assert (build.status, build.failed_checks) == ("failed", ("interrupted",))
 
 
+def test_what_is_written_last_stands_although_the_clock_was_set_back(warehouse: Warehouse) -> None:
+    commit_load(warehouse, 1, "ada")
+    start(warehouse, "one")
+    with warehouse.client(warehouse.settings.database) as client:  # as written by a clock that is far ahead
+        client.command("INSERT INTO build_log SELECT * REPLACE (toUInt64(4102444800000000) AS version) FROM build_log")
+    build_log.settle(warehouse)
+    (build,) = build_log.builds(warehouse)
+    assert (build.status, build.failed_checks) == ("failed", ("interrupted",))
+
+
 def test_a_build_that_died_between_its_publication_and_the_log_is_published(
     warehouse: Warehouse, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
