@@ -37,7 +37,7 @@
 
 {# The properties that any condition in a relation's column `conditions` names: a constant to the query around it. #}
 {% macro named_properties(definitions) -%}
-    (select groupUniqArrayArray(conditions.property) from {{ definitions }})
+    (select groupUniqArrayArray(arrayMap(condition -> condition.property, conditions)) from {{ definitions }})
 {%- endmacro %}
 
 
@@ -80,25 +80,25 @@
     {%- set telling_properties -%}
         if(
             {#- 255 is the most that the search takes #}
-            length({{ names }}) > 254
-            or multiSearchAny({{ events }}.properties, arrayPushBack(arraySlice({{ names }}, 1, 254), '\\')),
+            length(wanted_names) > 254
+            or multiSearchAny({{ events }}.properties, arrayPushBack(arraySlice(wanted_names, 1, 254), '\\')),
             {{ events }}.properties,
             ''
         )
     {%- endset -%}
     mapFromArrays(
-        {{ names }},
+        ({{ names }} as wanted_names),
         arrayMap(
             name -> arrayFirst(
                 found -> found not in ('', 'null', '""'),
                 [
                     JSONExtractRaw({{ telling_properties }}, name),
                     JSONExtractRaw({{ telling_properties }}, concat('$', name)),
-                    {{ own_values(names, events) }}[trim(leading '$' from name)],
+                    {{ own_values('wanted_names', events) }}[trim(leading '$' from name)],
                     toJSONString({{ events }}.click_ids[trim(leading '$' from name)])
                 ]
             ),
-            {{ names }}
+            wanted_names
         )
     )
 {%- endmacro %}

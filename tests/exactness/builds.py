@@ -1,5 +1,6 @@
 """Loads and builds as the command line does them, without Dagster around them; and comparing what came out."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,11 @@ class Builder:
         arguments += ["--log-level-file", "none", "--no-write-json"]
         with _environment(self.warehouse.environment()):
             self.runner = self.runner or dbtRunner()
-            result = self.runner.invoke(arguments + (["--full-refresh"] if full_refresh else []))
+            gc.disable()  # as in the builds' own dbt process: a fifth of its time
+            try:
+                result = self.runner.invoke(arguments + (["--full-refresh"] if full_refresh else []))
+            finally:
+                gc.enable()
         assert result.success, _failures(result)
         if publish:
             publishing.publish(self.warehouse)

@@ -12,7 +12,7 @@ with changed_mappings as (
 ),
 
 -- where an anonymous id has sent events, now or before this build
-tenants_of_ids as (
+tenants_of_ids as {{ once() }} (
     select
         tenant_id,
         distinct_id

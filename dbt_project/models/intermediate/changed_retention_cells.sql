@@ -38,7 +38,7 @@ before as (
 ),
 
 -- where each definition's periods end, now and before
-ends as (
+ends as {{ once() }} (
     select
         definitions.tenant_id as tenant_id,
         definitions.retention_id as retention_id,
@@ -50,7 +50,7 @@ ends as (
     where definitions.is_current
 ),
 
-changed_cohorts as (
+changed_cohorts as {{ once() }} (
     select tenant_id, retention_id, cohort_date
     from moves
     union distinct
@@ -80,7 +80,7 @@ old_cells as (
     where (tenant_id, retention_id, cohort_date) in (select tenant_id, retention_id, cohort_date from changed_cohorts)
 ),
 
-counts as (
+counts as {{ once() }} (
     select
         tenant_id,
         retention_id,

@@ -16,7 +16,7 @@
 -- By id rather than by person: a login moves no row. So an event's properties are read once, when it comes, and
 -- a person's attempts are worked out from this narrow table.
 {% set passes = [0, 1] if is_incremental() else [1] %}
-with steps as (
+with steps as {{ once() }} (
     select
         tenant_id,
         funnel_id,

@@ -2,7 +2,7 @@
 -- define one funnel the latest speaks, as a whole; a loaded funnel replaces the seed's of the same tenant and id; a
 -- tenant's own replaces the one for everybody.
 {% set fields = ['name', 'step_number', 'step_name', 'event', 'event_filter', 'window_seconds', 'mode'] %}
-with loaded as (
+with defined as (
     select
         steps.tenant_id as tenant_id,
         steps.funnel_id as funnel_id,
@@ -12,71 +12,47 @@ with loaded as (
     from {{ source('raw', 'funnel_steps') }} as steps
     inner join {{ ref('stg_loads') }} as loads on steps.load_id = loads.load_id
     where loads.table_name = 'funnel_steps' and loads.is_live
-),
-
-latest as (
-    select
-        tenant_id,
-        funnel_id,
-        {{ fields | join(',\n        ') }},
-        line
-    from loaded
-    where
-        (tenant_id, funnel_id, load_seq) in (
-            select
-                tenant_id,
-                funnel_id,
-                max(load_seq)
-            from loaded
-            group by tenant_id, funnel_id
-        )
-),
-
-definitions as (
-    select
-        tenant_id,
-        funnel_id,
-        {{ fields | join(',\n        ') }},
-        line
-    from latest
     union all
     select
         tenant_id,
         funnel_id,
         {{ fields | join(',\n        ') }},
-        0 as line
+        0 as line,
+        0 as load_seq
     from {{ ref('funnel_definitions') }}
-    where (tenant_id, funnel_id) not in (select tenant_id, funnel_id from latest)
+),
+
+latest as (
+    select *
+    from defined
+    qualify load_seq = max(load_seq) over (partition by tenant_id, funnel_id)
 ),
 
 per_tenant as (
     select
-        tenant_id,
+        arrayJoin(
+            if(tenant_id = '', (select groupArray(tenant_id) from {{ ref('int_tenants') }}), [tenant_id])
+        ) as for_tenant_id,
+        tenant_id = '' as is_for_all,
         funnel_id,
         {{ fields | join(',\n        ') }},
         line
-    from definitions
-    where tenant_id != ''
-    union all
-    select
-        tenants.tenant_id as tenant_id,
-        definitions.funnel_id as funnel_id,
-        definitions.{{ fields | join(',\n        definitions.') }},
-        definitions.line as line
-    from definitions
-    cross join {{ ref('int_tenants') }} as tenants
-    where
-        definitions.tenant_id = ''
-        and (tenants.tenant_id, definitions.funnel_id) not in (select tenant_id, funnel_id from definitions)
+    from latest
+),
+
+holding as (
+    select *
+    from per_tenant
+    qualify is_for_all = min(is_for_all) over (partition by for_tenant_id, funnel_id)
 ),
 
 -- a step that is defined twice in one file: the last line holds
 steps as (
     select
-        tenant_id,
+        for_tenant_id as tenant_id,
         funnel_id,
         {{ fields | join(',\n        ') }}
-    from per_tenant
+    from holding
     order by line desc, step_name, event, event_filter
     limit 1 by tenant_id, funnel_id, step_number
 )
