@@ -115,6 +115,8 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
         <errorlog>{folder}/server.err.log</errorlog>
         <size>20M</size>
         <count>3</count>
+        <!-- A thread that polls for messages costs more than it saves. -->
+        <async>false</async>
     </logger>
     <!-- The engine reads this one; it ignores logger/level. -->
     <log-level>information</log-level>
@@ -137,19 +139,19 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
     <database_atomic_delay_before_drop_table_sec>30</database_atomic_delay_before_drop_table_sec>
     <max_concurrent_queries>200</max_concurrent_queries>
 
+    <!-- Nobody watches a laptop second by second. -->
+    <asynchronous_metrics_update_period_s>60</asynchronous_metrics_update_period_s>
     <query_log>
         <database>system</database>
         <table>query_log</table>
         <partition_by>toYYYYMM(event_date)</partition_by>
         <ttl>event_date + INTERVAL 30 DAY DELETE</ttl>
-        <flush_interval_milliseconds>1000</flush_interval_milliseconds>
     </query_log>
     <part_log>
         <database>system</database>
         <table>part_log</table>
         <partition_by>toYYYYMM(event_date)</partition_by>
         <ttl>event_date + INTERVAL 30 DAY DELETE</ttl>
-        <flush_interval_milliseconds>1000</flush_interval_milliseconds>
     </part_log>
 </clickhouse>
 """
