@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration import build_log
 from tests.orchestration.conftest import TINY, commit_load, published_people, start
 from tests.survival.processes import children, is_alive, wait_until
 from warehouse.connection import Warehouse
@@ -45,10 +46,12 @@ def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(
         again.kill()
     assert again.returncode == 0, said
     assert published_people(warehouse) == ["ada"]
+    logged = build_log.builds(warehouse)
+    assert [build.status for build in logged] == ["published", "failed"]
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     with dg.DagsterInstance.get() as instance:
         runs = {run.run_id: run.status.value for run in instance.get_runs()}
-    assert sorted(runs.values()) == ["FAILURE", "SUCCESS"], "a killed run must not seem to run for ever"
+    assert sorted(runs.values()) == ["FAILURE", "SUCCESS"], f"a killed run must not seem to run for ever: {logged}"
 
 
 def _dbt(parent: int) -> list[int]:
