@@ -3,7 +3,7 @@
 -- that started within the funnel's window before it, no others. All days between a person's first and last one here
 -- on which an attempt could start are here too: `funnel_events` works out that span.
 {% call changes() %}
-with people as (
+with people as {{ once() }} (
     select
         days.tenant_id as tenant_id,
         days.funnel_id as funnel_id,
@@ -19,7 +19,7 @@ with people as (
     group by tenant_id, funnel_id, user_id
 ),
 
-ids as (
+ids as {{ once() }} (
     select
         tenant_id,
         distinct_id,
@@ -45,7 +45,7 @@ inner join ids on matches.tenant_id = ids.tenant_id and matches.distinct_id = id
 inner join people
     on matches.tenant_id = people.tenant_id and matches.funnel_id = people.funnel_id and ids.user_id = people.user_id
 where
-    (matches.tenant_id, matches.distinct_id) in (select tenant_id, distinct_id from ids)
+    {{ among(['tenant_id', 'distinct_id'], 'ids', of='matches') }}
     and matches.event_date >= (select min(from_date) from people)
     and matches.event_date between people.from_date and people.to_date
 {% endcall %}
