@@ -43,8 +43,14 @@ BEFORE = [
             event("parts", "2026-01-05", "ana", session_id="x"),
             event("parts", "2026-01-07", "ana", session_id="x"),
             event("shrinks", "2026-01-03", "ana"),
+            event("join", "2026-01-05", "visitor"),
+            event("join", "2026-01-05", "ana"),
+            event("join", "2026-01-06", "visitor"),
+            event("split", "2026-01-05", "visitor"),
+            event("split", "2026-01-05", "ana"),
         ],
     ),
+    File("identity_mappings", "visitors.ndjson", [merge("split", "visitor", "ana")]),
     File("events", "last.ndjson", [event("shrinks", "2026-01-09", "ben")]),
     File(
         "retention_definitions",
@@ -53,6 +59,8 @@ BEFORE = [
     ),
 ]
 AFTER = [
+    # one visitor is somebody now, the other one is nobody any more
+    File("identity_mappings", "visitors.ndjson", [merge("join", "visitor", "ana")]),
     File("identity_mappings", "rest.ndjson", [merge("chain", *pair) for pair in pairwise(IDS[250:])]),
     # the definition of one tenant becomes weekly, that of the other daily again
     File(
@@ -113,3 +121,16 @@ def test_a_sent_session_id_that_looks_like_a_part_is_no_part(told: Builder) -> N
 def test_a_tenant_whose_last_day_is_withdrawn_ends_on_the_day_before_it_that_is_left(told: Builder) -> None:
     found = rows(told, "select toString(last_event_date) from int_tenants where tenant_id = 'shrinks'")
     assert found == [("2026-01-03",)]
+
+
+def test_hours_in_which_two_ids_became_one_person_or_two_count_them_so(told: Builder) -> None:
+    found = rows(
+        told,
+        "select tenant_id, toString(date), events_count, users_count from events_hourly"
+        " where tenant_id in ('join', 'split') order by tenant_id, date",
+    )
+    assert found == [
+        ("join", "2026-01-05", 2, 1),
+        ("join", "2026-01-06", 1, 1),
+        ("split", "2026-01-05", 2, 2),
+    ]
