@@ -299,6 +299,9 @@ def test_a_login_costs_what_its_person_did(night: Night, login_of_a_day: Login, 
     # What is summed up by day is summed up anew for that day alone.
     for node in ("model.footfall.session_stats_daily", "test.footfall.a_day_counts_its_sessions"):
         assert login_of_a_day.rows[node] < 0.1 * size["sessions"] < login_of_weeks.rows[node]
+    # In the hours of weeks a person who was there under one id at a time is counted as before: nothing to sum up.
+    for node in ("model.footfall.changed_event_hours", "model.footfall.events_hourly"):
+        assert login_of_weeks.rows[node] < size["users"]
 
 
 def _rows_of_tables(warehouse: Warehouse) -> dict[str, int]:
