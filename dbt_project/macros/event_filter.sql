@@ -35,7 +35,10 @@
 {%- endmacro %}
 
 
-{# The properties that any condition in a relation's column `conditions` names: a constant to the query around it. #}
+{#
+    The properties that any condition in a relation's column `conditions` names: a constant to the query around it. Not
+    `conditions.property`: ClickHouse does not find a part of a column in a materialized CTE.
+#}
 {% macro named_properties(definitions) -%}
     (select groupUniqArrayArray(arrayMap(condition -> condition.property, conditions)) from {{ definitions }})
 {%- endmacro %}
@@ -75,6 +78,8 @@
     The values of an event's properties as JSON text, '' if absent. `names` are those of named_properties; `events` is the
     alias of a relation with the columns of int_events. As the names are constant, a column that none of them means is
     not even read. Properties in which no name stands (and no backslash, with which JSON could spell one) are not parsed.
+    The names are given the alias `wanted_names` where they first appear, for ClickHouse plans a subquery as often as it
+    is written; so this can be called once per select.
 #}
 {% macro event_values(names, events) -%}
     {%- set telling_properties -%}

@@ -30,7 +30,7 @@ ids as {{ once() }} (
     group by tenant_id, user_id, distinct_id
 ),
 
-moved_visits as (
+moved_visits as {{ once() }} (
     select
         id_days.tenant_id as tenant_id,
         id_days.event_date as event_date,
