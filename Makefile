@@ -3,9 +3,11 @@
 VENV      := .venv
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOP   := $(VENV)/.develop
+PIP       := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install lint up
+.PHONY: help demo test install develop lint up
 .SILENT:
 
 help:
@@ -14,6 +16,7 @@ help:
 	echo "make test      install, lint, then the whole test suite"
 	echo "make lint      ruff, mypy and sqlfluff"
 	echo "make install   make $(VENV) with the pinned requirements"
+	echo "make develop   the same, with what tests and linters need"
 
 demo: install
 	$(BIN)/footfall demo
@@ -21,11 +24,11 @@ demo: install
 up: install
 	$(BIN)/footfall up
 
-test: install lint
+test: develop lint
 	echo "Tests: pytest"
 	$(BIN)/python -m pytest -q
 
-lint: install
+lint: develop
 	echo "Lint: ruff, mypy, sqlfluff"
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet . || { echo "Some files are not formatted; $(BIN)/ruff format puts them right."; exit 1; }
@@ -34,17 +37,19 @@ lint: install
 
 install: $(INSTALLED)
 
+develop: $(DEVELOP)
+
 # The stamp makes a second call immediate; it is older than the lock as soon as a requirement changes.
 $(INSTALLED): requirements.txt pyproject.toml
 	set -eu; \
 	python=""; \
 	for candidate in python3.11 python3.12 python3.13 python3 python; do \
-		if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1; then \
 			python=$$candidate; break; \
 		fi; \
 	done; \
 	if [ -z "$$python" ]; then \
-		echo "Footfall needs Python 3.11 or newer, with its venv module, on the PATH, and found none." >&2; \
+		echo "Footfall needs Python 3.11, 3.12 or 3.13, with its venv module, on the PATH, and found none." >&2; \
 		echo "Install one (on Debian and Ubuntu: python3 and python3-venv) and run make again." >&2; \
 		exit 1; \
 	fi; \
@@ -53,6 +58,11 @@ $(INSTALLED): requirements.txt pyproject.toml
 		"$$python" -m venv --clear $(VENV); \
 	fi
 	echo "Installing the pinned requirements (some minutes the first time)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --requirement requirements.txt
+	$(PIP) --quiet --no-build-isolation --editable .
 	touch $(INSTALLED)
+
+$(DEVELOP): $(INSTALLED) requirements-dev.txt
+	echo "Installing what tests and linters need"
+	$(PIP) --requirement requirements-dev.txt
+	touch $(DEVELOP)
