@@ -12,7 +12,7 @@ from warehouse.errors import FootfallError
 
 @dg.asset(
     deps=list(model_assets.keys),
-    group_name="publication",
+    group_name="published",
     kinds={"clickhouse"},
     owners=["team:analytics"],
     description="The published database, what everyone reads: all tables of the candidate are exchanged with it once "

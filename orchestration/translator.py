@@ -11,17 +11,43 @@ from warehouse.publishing import UNPUBLISHED
 DEFAULT_OWNERS = ("team:analytics",)
 
 
+# The groups of the asset graph, in the order in which it is read: every arrow goes from a group to itself or to a later
+# one. A dbt model or seed is in the group whose name its folder has.
+SUBJECTS = (
+    "raw",
+    "loads",
+    "events",
+    "identity",
+    "sessions",
+    "people",
+    "attribution",
+    "funnels",
+    "retention",
+    "published",
+)
+# What a model is for, by how its name begins: keys that changed in this build, or what the next build starts from.
+_KINDS = {"changed_": "feed", "int_": "state", "stg_": "staging"}
+
+
 def group_of(node: Mapping[str, Any]) -> str:
     """The group of a dbt node: the folder it lies in, so `models/marts/sessions/x.sql` is in `sessions`.
 
-    Seeds are one group, sources are `raw`.
+    Sources are `raw`.
     """
     if node["resource_type"] == "source":
         return "raw"
-    if node["resource_type"] == "seed":
-        return "seeds"
     folders = node["fqn"][1:-1]
     return folders[-1] if folders else "models"
+
+
+def kind_of(node: Mapping[str, Any]) -> str:
+    """What a dbt node is to a person: `seed`, `staging`, `feed` or `state` of the builds, or a `table` or `view`."""
+    if node["resource_type"] == "seed":
+        return "seed"
+    for prefix, kind in _KINDS.items():
+        if node["name"].startswith(prefix):
+            return kind
+    return "view" if node["config"]["materialized"] == "view" else "table"
 
 
 class FootfallTranslator(DagsterDbtTranslator):
@@ -33,16 +59,17 @@ class FootfallTranslator(DagsterDbtTranslator):
         self._published = published
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
-        """The asset of a dbt node: dagster-dbt's, with our group, what it is materialized as, and an owner."""
+        """The asset of a dbt node: dagster-dbt's, with our group, kind and owner."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)
-        materialized = node.get("config", {}).get("materialized")
         table = node.get("alias") or node["name"]
-        if node["resource_type"] != "source" and not table.startswith(UNPUBLISHED):
+        if node["resource_type"] == "source":
+            return spec.replace_attributes(group_name=group_of(node))
+        if not table.startswith(UNPUBLISHED):
             # Where people find it, rather than where it is built.
             spec = spec.merge_attributes(metadata={"dagster/table_name": f"{self._published}.{table}"})
         return spec.replace_attributes(
             group_name=group_of(node),
-            kinds={"dbt", "clickhouse"} | ({materialized} if materialized in {"view", "seed"} else set()),
+            kinds={"dbt", "clickhouse", kind_of(node)},
             owners=list(spec.owners) or list(DEFAULT_OWNERS),
         )

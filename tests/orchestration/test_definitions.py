@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 from tests.cli.conftest import ROOT
 from warehouse.connection import Warehouse
@@ -13,6 +14,7 @@ DESCRIBE = """
 import json
 from orchestration.definitions import defs
 from orchestration.model_assets import MANIFEST, model_assets
+from orchestration.translator import SUBJECTS
 graph = defs.resolve_asset_graph()
 job = defs.resolve_job_def("build_warehouse")
 specs = {spec.key.to_user_string(): spec for spec in model_assets.specs}
@@ -20,7 +22,11 @@ print(json.dumps({
     "manifest": [node["name"] for node in json.loads(MANIFEST.read_text())["nodes"].values()
                  if node["resource_type"] in ("model", "seed", "snapshot")],
     "models": list(specs),
-    "groups": {key: spec.group_name for key, spec in specs.items()},
+    "subjects": SUBJECTS,
+    "groups": {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()},
+    "kinds": {key: sorted(spec.kinds - {"dbt", "clickhouse"}) for key, spec in specs.items()},
+    "arrows": [(parent.to_user_string(), key.to_user_string())
+               for key in graph.get_all_asset_keys() for parent in graph.get(key).parent_keys],
     "unowned": [key for key, spec in specs.items() if not spec.owners],
     "undescribed_marts": [key for key, spec in specs.items() if not spec.description],
     "raw": sorted(key.to_user_string() for key in graph.get_all_asset_keys() if key.path[0] == "raw"),
@@ -33,7 +39,8 @@ print(json.dumps({
 """
 
 
-def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_look_for_it(warehouse: Warehouse) -> None:
+def describe(warehouse: Warehouse) -> dict[str, Any]:
+    """What the code location holds, as plain data."""
     result = subprocess.run(
         [sys.executable, "-c", DESCRIBE],
         cwd=ROOT,
@@ -43,15 +50,37 @@ def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_lo
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    seen = json.loads(result.stdout)
+    seen: dict[str, Any] = json.loads(result.stdout)
+    return seen
+
+
+def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_look_for_it(warehouse: Warehouse) -> None:
+    seen = describe(warehouse)
+
     assert sorted(seen["models"]) == sorted(seen["manifest"])
     assert {"build_models", "expectations", "published"} == set(seen["job"])
     assert seen["job_checks"] >= 8
     assert seen["unowned"] == []
     assert seen["groups"]["sessions"] == "sessions"
-    assert seen["groups"]["users"] == "core"
-    assert seen["groups"]["retention"] == "retention"
+    assert seen["groups"]["users"] == "people"
+    assert seen["kinds"]["users"] == ["table"]
+    assert seen["kinds"]["events"] == ["view"]
+    assert seen["kinds"]["changed_users"] == ["feed"]
+    assert seen["kinds"]["int_events"] == ["state"]
+    assert seen["kinds"]["channel_sources"] == ["seed"]
     assert set(seen["raw"]) >= {"raw/events", "raw/identity_mappings", "raw/loads", "raw/funnel_steps"}
     assert seen["partitioned"] == ["raw/events", "raw/identity_mappings"]
     assert seen["schedules"] == ["daily_landing", "hourly_build"]
     assert seen["sensors"] == ["landing_folder"]
+
+
+def test_the_graph_reads_from_left_to_right(warehouse: Warehouse) -> None:
+    seen = describe(warehouse)
+    place = {subject: number for number, subject in enumerate(seen["subjects"])}
+    assert set(seen["groups"].values()) == set(place)
+    back = [
+        f"{parent} ({seen['groups'][parent]}) -> {child} ({seen['groups'][child]})"
+        for parent, child in seen["arrows"]
+        if place[seen["groups"][parent]] > place[seen["groups"][child]]
+    ]
+    assert back == []
