@@ -1,17 +1,3 @@
-{# Delete one end of every changed link: the end that `end_column` of the feed names. #}
-{% macro delete_changed_link_ends(end_column, other_column) %}
-    {%- if is_incremental() -%}
-        delete from {{ this }}
-        where
-            side = '{{ 'anonymous' if end_column == 'anonymous_id' else 'user' }}'
-            and (tenant_id, distinct_id, other_id) in (
-                select tenant_id, {{ end_column }}, {{ other_column }} from {{ ref('changed_links') }}
-            )
-        {{ as_patch() }}
-    {%- endif -%}
-{% endmacro %}
-
-
 {# A time that may be unknown, for ordering: the unknown come last. #}
 {% macro unknown_last(time) -%}
     ifNull({{ time }}, toDateTime64('2299-12-31 00:00:00', 6, 'UTC'))

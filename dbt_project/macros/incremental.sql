@@ -4,7 +4,24 @@
     and no filter, and the model's SQL is otherwise the same.
 #}
 
-{# `own_columns` are this side's names of the key columns, where they differ from the feed's. #}
+{#
+    Makes a model incremental along a feed: the build first deletes the rows whose `columns` (here called `own_columns`,
+    if the names differ) are found in the feed's rows (of those, in the ones that `where` names), then inserts what the
+    model's SQL gives. Returns the condition for reading the same keys only, to be put behind another condition; nothing
+    on a full build. A model that follows several feeds calls it for each. `indexes` are its own, beside the one that
+    finds the rows of a build.
+#}
+{% macro follow(feed, columns, where='', own_columns=none, indexes=[]) %}
+    {{- config(
+        materialized='incremental',
+        indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}] + indexes,
+        pre_hook='{{ delete_changed(*' ~ [feed, columns, where, own_columns] ~ ') }}',
+    ) -}}
+    {{- only_changed(feed, columns, where, own_columns) -}}
+{% endmacro %}
+
+
+{# What `follow` runs before the model: delete the changed keys. #}
 {% macro delete_changed(feed, columns, where='', own_columns=none) %}
     {%- if is_incremental() -%}
         delete from {{ this }}
@@ -23,7 +40,7 @@
 {%- endmacro %}
 
 
-{# `own_columns` are this side's names of the key columns, where they differ from the feed's. #}
+{# Of what a model reads, only the keys that a feed names; `follow` says what the arguments mean. #}
 {% macro only_changed(feed, columns, where='', own_columns=none) %}
     {%- set relation = ref(feed) -%}
     {%- if is_incremental() -%}

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id']) }}
+{{ config(order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id']) }}
 -- One row per conversion whose credits can differ: the conversion itself came or went, a touch in the days before it
 -- did, or its person changed. `is_current` 0: it is no conversion of this person any more, its credits only go.
 {% call changes() %}

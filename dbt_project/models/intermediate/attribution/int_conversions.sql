@@ -1,12 +1,5 @@
--- depends_on: {{ ref('changed_events') }}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'distinct_id', 'timestamp', 'event_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'timestamp', 'event_id']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'distinct_id', 'timestamp', 'event_id']) }}
+{% do follow('changed_events', ['tenant_id', 'distinct_id', 'timestamp', 'event_id']) %}
 -- One row per conversion, under the id that sent it: whose it is may change without the event changing.
 with events as (
     select

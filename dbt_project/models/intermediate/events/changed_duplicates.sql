@@ -1,6 +1,4 @@
 {{ config(
-    materialized='table',
-    engine='MergeTree()',
     order_by=['tenant_id', 'event_date', 'event_id'],
     query_settings={'optimize_aggregation_in_order': 1},
 ) }}

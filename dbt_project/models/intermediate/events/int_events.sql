@@ -1,18 +1,14 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
     order_by=['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
     partition_by='toYYYYMM(event_date)',
     settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
     query_settings={'short_circuit_function_evaluation': 'force_enable', 'min_insert_block_size_bytes': 134217728},
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed(
-        'changed_duplicates',
-        ['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
-        where='is_changed and has_old'
-    ) }}",
 ) }}
+{% do follow(
+    'changed_duplicates',
+    ['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
+    where='is_changed and has_old'
+) %}
 -- One row per event: (tenant_id, event_date, event_id), the winning version of each. Sorted by what is cut into
 -- sessions, so that a session is read in one place; the granules are small because a late event touches just one.
 -- Few events are contested, and only those need be looked for among the winners: hence the short circuit. Blocks are

@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'distinct_id', 'event_date', 'session_key'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}
+{% set changed = follow('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) %}
 -- One row per (tenant_id, distinct_id, event_date, session_key): what one id did in one visit on one day. People are
 -- counted from here, and it leads from an id to the places in int_events where its events are.
 select
@@ -24,5 +18,5 @@ from {{ ref('int_events') }}
 where
     1
     {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
-    {{ only_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}
+    {{ changed }}
 group by tenant_id, distinct_id, event_date, session_key

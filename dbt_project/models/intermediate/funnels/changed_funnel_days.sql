@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'funnel_id', 'entry_date']) }}
+{{ config(order_by=['tenant_id', 'funnel_id', 'entry_date']) }}
 -- One row per (tenant_id, funnel_id, entry_date) whose figures can differ: days of changed entries, and days whose
 -- window is no longer, or is again, open because the tenant's last event moved.
 {% call changes() %}

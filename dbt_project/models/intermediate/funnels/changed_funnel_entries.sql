@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'funnel_id', 'entry_date', 'user_id']) }}
+{{ config(order_by=['tenant_id', 'funnel_id', 'entry_date', 'user_id']) }}
 -- One row per (tenant_id, funnel_id, user_id, entry_date) whose best attempt can differ. An event touches the attempts
 -- that started within the funnel's window before it, no others. All days between a person's first and last one here
 -- on which an attempt could start are here too: `funnel_events` works out that span.

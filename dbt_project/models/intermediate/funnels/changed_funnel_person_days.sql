@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'funnel_id', 'user_id', 'event_date']) }}
+{{ config(order_by=['tenant_id', 'funnel_id', 'user_id', 'event_date']) }}
 -- One row per (tenant_id, funnel_id, user_id, event_date) on which an event that matters to the funnel came, went or
 -- changed hands: for the person it belongs to now and the one it belonged to before.
 {% call changes() %}

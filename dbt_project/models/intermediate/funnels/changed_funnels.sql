@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'funnel_id']) }}
+{{ config(order_by=['tenant_id', 'funnel_id']) }}
 -- One row per funnel whose definition came, went or changed since the last build: all it ever counted is worked out
 -- anew. Earlier in the graph than `funnel_steps`, so that it still finds the definitions of the last build there.
 {% set columns = {

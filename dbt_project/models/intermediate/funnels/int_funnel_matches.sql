@@ -1,17 +1,10 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
     order_by=['tenant_id', 'distinct_id', 'funnel_id', 'timestamp', 'event_id', 'step_number'],
     partition_by='toYYYYMM(event_date)',
     settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook=[
-        "{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'timestamp', 'event_id', 'event_date']) }}",
-        "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
-    ],
 ) }}
--- depends_on: {{ ref('changed_events') }}
+{% do follow('changed_events', ['tenant_id', 'distinct_id', 'timestamp', 'event_id', 'event_date']) %}
+{% do follow('changed_funnels', ['tenant_id', 'funnel_id']) %}
 -- One row per (funnel, event, step) whose conditions the event meets; in strict funnels also every event, as step 0.
 -- By id rather than by person: a login moves no row. So an event's properties are read once, when it comes, and
 -- a person's attempts are worked out from this narrow table.

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'anonymous_id']) }}
+{{ config(order_by=['tenant_id', 'anonymous_id']) }}
 -- One row per anonymous id whose conflicts can differ: it or a user it is linked to was worked out anew.
 {% call changes() %}
 select tenant_id, distinct_id as anonymous_id

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'anonymous_id', 'user_id']) }}
+{{ config(order_by=['tenant_id', 'anonymous_id', 'user_id']) }}
 -- One row per place (link, day, visit) where an event that states a link came or went in this build.
 select distinct
     tenant_id,

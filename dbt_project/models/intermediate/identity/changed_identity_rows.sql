@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'distinct_id']) }}
+{{ config(order_by=['tenant_id', 'distinct_id']) }}
 -- One row per id whose row in `identities` differs, with the old and the new image ('' as user: no such row).
 -- A group of merged ids with an identified id among them is a person. A group without belongs to the user of its
 -- EARLIEST link: later links to somebody else do not weld two people together.

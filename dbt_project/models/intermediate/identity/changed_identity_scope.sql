@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'distinct_id']) }}
+{{ config(order_by=['tenant_id', 'distinct_id']) }}
 -- One row per id whose person is worked out anew: the changed ids, everybody in their people so far, all ids that links
 -- lead to from there, and everybody in the people of those. No link leads from the changed ids out of this set, so
 -- working out people inside it gives what working out all of them would.

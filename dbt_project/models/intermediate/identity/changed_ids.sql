@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'distinct_id']) }}
+{{ config(order_by=['tenant_id', 'distinct_id']) }}
 -- One row per id of which something new is known: a link of it came, went or changed, or its first sight or its
 -- standing as an identified id differs from what `identities` says.
 {% call changes() %}

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'anonymous_id', 'user_id']) }}
+{{ config(order_by=['tenant_id', 'anonymous_id', 'user_id']) }}
 -- One row per (tenant_id, anonymous_id, user_id) whose link can differ since the last build.
 with changed_mappings as (
     select distinct

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'distinct_id']) }}
+{{ config(order_by=['tenant_id', 'distinct_id']) }}
 -- One row per merge and direction among the ids in scope. A link whose anonymous side is itself an identified id is a
 -- merge, too: two names of one person.
 with identified as (

@@ -1,13 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'anonymous_id', 'user_id', 'kind', 'event_date', 'session_key'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed(
-        'changed_event_links', ['tenant_id', 'anonymous_id', 'user_id', 'kind', 'event_date', 'session_key']
-    ) }}",
-) }}
+{{ config(order_by=['tenant_id', 'anonymous_id', 'user_id', 'kind', 'event_date', 'session_key']) }}
+{% do follow('changed_event_links', ['tenant_id', 'anonymous_id', 'user_id', 'kind', 'event_date', 'session_key']) %}
 -- One row per (link, event_date, session_key): the links that events state, with the times they were stated.
 {% set key = ['tenant_id', 'link.anonymous_id', 'link.user_id', 'link.kind', 'event_date', 'session_key'] %}
 select

@@ -1,14 +1,7 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'distinct_id', 'other_id', 'side'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook=[
-        "{{ delete_changed_link_ends('anonymous_id', 'user_id') }}",
-        "{{ delete_changed_link_ends('user_id', 'anonymous_id') }}",
-    ],
-) }}
+{{ config(order_by=['tenant_id', 'distinct_id', 'other_id', 'side']) }}
+{% set ends = ['tenant_id', 'distinct_id', 'other_id', 'side'] %}
+{% do follow('changed_links', ['tenant_id', 'anonymous_id', 'user_id', "'anonymous'"], own_columns=ends) %}
+{% do follow('changed_links', ['tenant_id', 'user_id', 'anonymous_id', "'user'"], own_columns=ends) %}
 -- Two rows per link that stands, one for each end (side: the end that distinct_id is on), so that all links of an id
 -- are read in one place. Of all that was said of one pair of ids the latest word decides whether the link stands (a
 -- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge. is_link: it was said as a

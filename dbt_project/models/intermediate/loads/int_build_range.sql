@@ -1,4 +1,4 @@
-{{ config(materialized='table', engine='MergeTree()', order_by='to_seq') }}
+{{ config(order_by='to_seq') }}
 -- One row: the build handles the loads with from_seq < load_seq <= to_seq. from_seq is what the tables already
 -- contain, so it is read from the row that the build before published together with them.
 {% set previous = load_relation(this) if execute and not flags.FULL_REFRESH else none %}

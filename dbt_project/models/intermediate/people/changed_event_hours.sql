@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'date', 'event', 'hour']) }}
+{{ config(order_by=['tenant_id', 'date', 'event', 'hour']) }}
 -- One row per cell of `events_hourly` in which events changed, or whose people are told apart differently now. That can
 -- only be where a person comes together, or came before, under two ids, one of which moved: everybody else who moves is
 -- counted as before, under another name. So a login does not cost the hours of a whole history.

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'user_id', 'date']) }}
+{{ config(order_by=['tenant_id', 'user_id', 'date']) }}
 -- One row per person and day whose activity can differ: days of changed events, all days of moved ids (for the person
 -- they left and the one they joined), and days of changed sessions.
 {% call changes() %}

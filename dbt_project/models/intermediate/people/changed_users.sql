@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'user_id']) }}
+{{ config(order_by=['tenant_id', 'user_id']) }}
 -- One row per person of whom anything can differ: their days, their ids, or their standing.
 {% call changes() %}
 select tenant_id, user_id

@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'distinct_id', 'name', 'event_date', 'session_key'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'distinct_id', 'name', 'event_date', 'session_key']) }}
+{% set changed = follow('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) %}
 -- One row per (tenant_id, distinct_id, name, event_date, session_key): the last `$set` and the first `$set_once` of an
 -- attribute in one visit on one day, each as (time, event, JSON value); an empty event id means there was none.
 with attributes as (
@@ -24,7 +18,7 @@ with attributes as (
     where
         position(properties, '"$set') > 0
         {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
-        {{ only_changed('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}
+        {{ changed }}
 )
 
 select

@@ -1,4 +1,4 @@
-{{ config(materialized='table', engine='MergeTree()', order_by='tenant_id') }}
+{{ config(order_by='tenant_id') }}
 -- One row per tenant with events: the day of its last event, now and in the tables before this build. Beyond the last
 -- event nothing is known, so funnels and retention must know where it is.
 {% set columns = {'tenant_id': 'String', 'last_event_date': 'Date'} %}

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'user_id', 'date']) }}
+{{ config(order_by=['tenant_id', 'user_id', 'date']) }}
 -- The rows of int_retention_days of people whose days can differ, as they were before this build.
 select
     tenant_id,

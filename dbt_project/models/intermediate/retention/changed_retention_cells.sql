@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number']) }}
+{{ config(order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number']) }}
 -- One row per cell of `retention` that differs from before this build, as it is now (`is_there` 0: it is no more):
 -- people have moved in or out, its definition has changed, or the tenant's last event has moved on, which makes cells
 -- appear and become complete.

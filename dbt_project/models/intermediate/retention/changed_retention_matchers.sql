@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'matcher_id']) }}
+{{ config(order_by=['tenant_id', 'matcher_id']) }}
 -- One row per pair of event and filter that a tenant's definitions look for, or looked for before this build. The days
 -- on which people did such an event are kept; of a new pair they are found in the whole history.
 with pairs as (

@@ -1,15 +1,7 @@
 -- depends_on: {{ ref('changed_retention_before') }}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'user_id', 'date', 'matcher_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook=[
-        "{{ delete_changed('changed_user_days', ['tenant_id', 'user_id', 'date']) }}",
-        "{{ delete_changed('changed_retention_matchers', ['tenant_id', 'matcher_id'], where='is_gone or is_new') }}",
-    ],
-) }}
+{{ config(order_by=['tenant_id', 'user_id', 'date', 'matcher_id']) }}
+{% do follow('changed_user_days', ['tenant_id', 'user_id', 'date']) %}
+{% do follow('changed_retention_matchers', ['tenant_id', 'matcher_id'], where='is_gone or is_new') %}
 -- One row per person, day and matcher (event and filter of a retention definition) if the person did such an event.
 -- Of matchers known before only the changed days are found, of new ones all.
 with known_matchers as (

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'retention_id']) }}
+{{ config(order_by=['tenant_id', 'retention_id']) }}
 -- One row per definition in force for a tenant. Kept, so that the next build sees which have changed.
 select
     tenant_id,

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'date']) }}
+{{ config(order_by=['tenant_id', 'date']) }}
 -- One row per day whose sessions changed.
 select distinct
     tenant_id,

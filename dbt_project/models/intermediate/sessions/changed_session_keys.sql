@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'session_key']) }}
+{{ config(order_by=['tenant_id', 'session_key']) }}
 -- One row per unit of sessionization (a session id, or a device without) in which events changed, with the stretch of
 -- time to cut anew. With a session id that is all of it. Without, it reaches over every island (run of events without
 -- a long silence) that a changed event lies in or within the timeout of: no event outside can feel the change.

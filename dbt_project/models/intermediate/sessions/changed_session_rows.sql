@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'session_date', 'session_key', 'session_start']) }}
+{{ config(order_by=['tenant_id', 'session_date', 'session_key', 'session_start']) }}
 -- One row per row of `sessions` to delete ('before') or to write ('after', with its number). A session that comes or
 -- goes renumbers the later sessions of its people, so those are written anew as well.
 with touched as (

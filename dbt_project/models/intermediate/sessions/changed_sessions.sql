@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'session_key', 'session_start']) }}
+{{ config(order_by=['tenant_id', 'session_key', 'session_start']) }}
 -- One row per session whose person or facts can differ, once as it was ('before', with its person) and once as it is
 -- ('after', its person still to be found): those cut anew, and those in which a moved id has sent events.
 {% call changes() %}

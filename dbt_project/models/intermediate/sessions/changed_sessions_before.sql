@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'session_key', 'session_start']) }}
+{{ config(order_by=['tenant_id', 'session_key', 'session_start']) }}
 -- One row per session that this build cuts anew, as it was before.
 {% call changes() %}
 select

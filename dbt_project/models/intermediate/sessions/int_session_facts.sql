@@ -1,13 +1,9 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
     order_by=['tenant_id', 'session_key', 'session_start'],
     query_settings={'optimize_aggregation_in_order': 1},
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_sessions_before', ['tenant_id', 'session_key', 'session_start']) }}",
 ) }}
--- depends_on: {{ ref('changed_session_keys') }}, {{ ref('changed_sessions_before') }}
+-- depends_on: {{ ref('changed_session_keys') }}
+{% do follow('changed_sessions_before', ['tenant_id', 'session_key', 'session_start']) %}
 -- One row per session: what its events alone say, before anybody asks who it was. `last_seen` and `last_said` hold the
 -- place of the last event of each distinct id, and of its last event that says it is identified: enough to find the
 -- session's person whatever becomes of the identities.

@@ -1,15 +1,9 @@
 {% set utms = ['utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content'] %}
 {{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
     order_by=['tenant_id', 'user_id', 'session_start', 'session_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     query_settings={'short_circuit_function_evaluation': 'disable'},
-    pre_hook="{{ delete_changed(
-        'changed_session_rows', ['tenant_id', 'user_id', 'session_start', 'session_id']
-    ) }}",
 ) }}
+{% do follow('changed_session_rows', ['tenant_id', 'user_id', 'session_start', 'session_id']) %}
 -- One row per touch: a session that carries any UTM, a click id or an outside referrer. Under its person and in order,
 -- so that all of a person's touches are read in one place.
 select

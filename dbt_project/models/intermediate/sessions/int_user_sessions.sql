@@ -1,13 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'user_id', 'session_start', 'session_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed(
-        'changed_sessions', ['tenant_id', 'user_id', 'session_start', 'session_id'], where=\"change = 'before'\"
-    ) }}",
-) }}
+{{ config(order_by=['tenant_id', 'user_id', 'session_start', 'session_id']) }}
+{% do follow('changed_sessions', ['tenant_id', 'user_id', 'session_start', 'session_id'], where="change = 'before'") %}
 -- One row per session under its person, in the order that numbers a person's sessions. The person is that of the LAST
 -- identified event (one that says so, or was sent under an identified id); if there is none, of the first event.
 with sessions as {{ once() if is_incremental() }} (

@@ -1,14 +1,5 @@
--- depends_on: {{ ref('changed_attribution') }}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id', 'model', 'session_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed(
-        'changed_attribution', ['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id']
-    ) }}",
-) }}
+{{ config(order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id', 'model', 'session_id']) }}
+{% do follow('changed_attribution', ['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id']) %}
 -- One row per conversion, attribution model and session that gets credit for it. A conversion that no touch led to
 -- has one row per model, with no session, for Direct.
 {% set touch_columns = ['channel', 'utm_source', 'utm_medium', 'utm_campaign'] %}

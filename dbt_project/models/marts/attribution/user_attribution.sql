@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'user_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_users', ['tenant_id', 'user_id']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'user_id']) }}
+{% set changed = follow('changed_users', ['tenant_id', 'user_id']) %}
 -- One row per person (tenant_id, user_id), with their first and most recent touch. All columns of a touch come from
 -- one session, never mixed; who was never touched came Direct.
 {% set touch_columns = [
@@ -22,7 +16,7 @@ with people as (
     from {{ ref('users') }}
     where
         1
-        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+        {{ changed }}
 ),
 
 touches as (
@@ -39,7 +33,7 @@ touches as (
     from {{ ref('int_touches') }}
     where
         1
-        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+        {{ changed }}
     group by tenant_id, user_id
 )
 

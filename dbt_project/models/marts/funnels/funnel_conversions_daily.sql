@@ -1,15 +1,6 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'funnel_id', 'entry_date', 'step_number'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook=[
-        "{{ delete_changed('changed_funnel_days', ['tenant_id', 'funnel_id', 'entry_date']) }}",
-        "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
-    ],
-) }}
--- depends_on: {{ ref('changed_funnels') }}
+{{ config(order_by=['tenant_id', 'funnel_id', 'entry_date', 'step_number']) }}
+{% set changed = follow('changed_funnel_days', ['tenant_id', 'funnel_id', 'entry_date']) %}
+{% do follow('changed_funnels', ['tenant_id', 'funnel_id']) %}
 -- One row per (tenant_id, funnel_id, entry_date, step_number), for days on which somebody entered the funnel; steps
 -- that nobody reached count zero.
 with entries as (
@@ -24,7 +15,7 @@ with entries as (
     from {{ ref('funnel_events') }}
     where
         1
-        {{ only_changed('changed_funnel_days', ['tenant_id', 'funnel_id', 'entry_date']) }}
+        {{ changed }}
     group by tenant_id, funnel_id, entry_date, user_id
 ),
 

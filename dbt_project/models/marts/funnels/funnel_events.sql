@@ -1,16 +1,9 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
     order_by=['tenant_id', 'funnel_id', 'entry_date', 'user_id', 'step_number'],
     partition_by='toYYYYMM(entry_date)',
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook=[
-        "{{ delete_changed('changed_funnel_entries', ['tenant_id', 'funnel_id', 'user_id', 'entry_date']) }}",
-        "{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
-    ],
 ) }}
--- depends_on: {{ ref('changed_funnels') }}
+{% do follow('changed_funnel_entries', ['tenant_id', 'funnel_id', 'user_id', 'entry_date']) %}
+{% do follow('changed_funnels', ['tenant_id', 'funnel_id']) %}
 -- One row per (tenant_id, funnel_id, user_id, entry_date, step_number): the steps that a person's best attempt of that
 -- day reached. Over a range of days a person counts once, with their best attempt of the range.
 with people as (

@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'funnel_id', 'step_number'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'funnel_id', 'step_number']) }}
+{% set changed = follow('changed_funnels', ['tenant_id', 'funnel_id']) %}
 -- One row per (tenant_id, funnel_id, step_number): the funnels as they hold for each tenant.
 select
     tenant_id,
@@ -21,4 +15,4 @@ select
 from {{ ref('stg_funnel_steps') }}
 where
     1
-    {{ only_changed('changed_funnels', ['tenant_id', 'funnel_id']) }}
+    {{ changed }}

@@ -1,15 +1,12 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
     order_by=['tenant_id', 'distinct_id'],
     settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
-    indexes=[
-        {'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'},
-        {'name': 'ids_of_a_person', 'definition': 'user_id TYPE bloom_filter(0.01) GRANULARITY 1'},
-    ],
-    pre_hook="{{ delete_changed('changed_identity_rows', ['tenant_id', 'distinct_id']) }}",
 ) }}
+{% do follow(
+    'changed_identity_rows',
+    ['tenant_id', 'distinct_id'],
+    indexes=[{'name': 'ids_of_a_person', 'definition': 'user_id TYPE bloom_filter(0.01) GRANULARITY 1'}]
+) %}
 -- One row per (tenant_id, distinct_id): whom an id belongs to.
 select
     tenant_id,

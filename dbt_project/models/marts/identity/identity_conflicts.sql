@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'anonymous_id', 'rejected_user_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_conflict_ids', ['tenant_id', 'anonymous_id']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'anonymous_id', 'rejected_user_id']) }}
+{% do follow('changed_conflict_ids', ['tenant_id', 'anonymous_id']) %}
 -- One row per (tenant_id, anonymous_id, rejected_user_id): a link that stands but leads to another person than the one
 -- its anonymous id belongs to, because an earlier link came first.
 with links as {{ once() if is_incremental() }} (

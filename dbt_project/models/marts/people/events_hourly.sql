@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'date', 'event', 'hour'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_event_hours', ['tenant_id', 'date', 'event', 'hour']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'date', 'event', 'hour']) }}
+{% do follow('changed_event_hours', ['tenant_id', 'date', 'event', 'hour']) %}
 -- One row per (tenant_id, event, date, hour) in which the event happened.
 with counts as {{ once() if is_incremental() }} (
     select

@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'user_id', 'date'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_user_days', ['tenant_id', 'user_id', 'date']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'user_id', 'date']) }}
+{% set changed = follow('changed_user_days', ['tenant_id', 'user_id', 'date']) %}
 -- One row per (tenant_id, user_id, date) on which the person sent an event or started a session.
 with ids as {{ once() if is_incremental() }} (
     select
@@ -63,5 +57,5 @@ select
 from activity
 where
     1
-    {{ only_changed('changed_user_days', ['tenant_id', 'user_id', 'date']) }}
+    {{ changed }}
 group by tenant_id, user_id, date

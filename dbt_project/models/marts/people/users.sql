@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'user_id'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_users', ['tenant_id', 'user_id']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'user_id']) }}
+{% set changed = follow('changed_users', ['tenant_id', 'user_id']) %}
 -- One row per person (tenant_id, user_id) with at least one event, anonymous people included.
 with ids as {{ once() if is_incremental() }} (
     select
@@ -16,7 +10,7 @@ with ids as {{ once() if is_incremental() }} (
     from {{ ref('identities') }}
     where
         1
-        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+        {{ changed }}
 ),
 
 people as (
@@ -55,7 +49,7 @@ sessions as (
     from {{ ref('int_user_sessions') }}
     where
         1
-        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+        {{ changed }}
     group by tenant_id, user_id
 ),
 
@@ -70,7 +64,7 @@ touches as (
     from {{ ref('int_touches') }}
     where
         1
-        {{ only_changed('changed_users', ['tenant_id', 'user_id']) }}
+        {{ changed }}
     group by tenant_id, user_id
 ),
 

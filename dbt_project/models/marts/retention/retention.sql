@@ -1,13 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed(
-        'changed_retention_cells', ['tenant_id', 'retention_id', 'cohort_date', 'period_number']
-    ) }}",
-) }}
+{{ config(order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number']) }}
+{% do follow('changed_retention_cells', ['tenant_id', 'retention_id', 'cohort_date', 'period_number']) %}
 -- One row per definition, cohort and period, up to the period of the tenant's last event: beyond it nothing is known,
 -- and unknown is not zero. Tells how many of the cohort's people did the return event in that period.
 select

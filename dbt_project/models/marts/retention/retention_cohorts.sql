@@ -1,13 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'cohort_date'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed(
-        'changed_retention_cells', ['tenant_id', 'cohort_date'], where=\"retention_id = 'daily'\"
-    ) }}",
-) }}
+{{ config(order_by=['tenant_id', 'cohort_date']) }}
+{% set changed = follow('changed_retention_cells', ['tenant_id', 'cohort_date'], where="retention_id = 'daily'") %}
 -- One row per (tenant_id, cohort_date): the definition `daily`, with the days that people ask for side by side. NULL
 -- for a day that lies after the tenant's last event.
 select
@@ -25,5 +17,5 @@ where
     and tenant_id in (
         select tenant_id from {{ ref('int_retention_definitions') }} where retention_id = 'daily' and period = 'day'
     )
-    {{ only_changed('changed_retention_cells', ['tenant_id', 'cohort_date'], where="retention_id = 'daily'") }}
+    {{ changed }}
 group by tenant_id, cohort_date

@@ -1,4 +1,4 @@
-{{ config(engine='MergeTree()', order_by=['tenant_id', 'retention_id']) }}
+{{ config(order_by=['tenant_id', 'retention_id']) }}
 -- One row per (tenant_id, retention_id) that is defined, loaded or in the project's seed; tenant_id '' is for all
 -- tenants that do not define the same retention_id themselves.
 select

@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
-    order_by=['tenant_id', 'date'],
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
-    pre_hook="{{ delete_changed('changed_session_days', ['tenant_id', 'date']) }}",
-) }}
+{{ config(order_by=['tenant_id', 'date']) }}
+{% do follow('changed_session_days', ['tenant_id', 'date']) %}
 -- One row per (tenant_id, date) with at least one session that started on that day.
 with sessions as (
     select

@@ -1,17 +1,13 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    engine='MergeTree()',
     order_by=['tenant_id', 'session_date', '_session_key', 'session_start'],
     partition_by='toYYYYMM(session_date)',
-    indexes=[{'name': 'build_seq_range', 'definition': '_build_seq TYPE minmax GRANULARITY 1'}],
     query_settings={'short_circuit_function_evaluation': 'disable'},
-    pre_hook="{{ delete_changed(
-        'changed_session_rows',
-        ['tenant_id', 'session_date', 'session_key', 'session_start'],
-        own_columns=['tenant_id', 'session_date', '_session_key', 'session_start']
-    ) }}",
 ) }}
+{% do follow(
+    'changed_session_rows',
+    ['tenant_id', 'session_date', 'session_key', 'session_start'],
+    own_columns=['tenant_id', 'session_date', '_session_key', 'session_start']
+) %}
 -- One row per (tenant_id, session_id).
 with facts as (
     select *

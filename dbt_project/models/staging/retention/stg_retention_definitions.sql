@@ -1,4 +1,3 @@
-{{ config(materialized='view') }}
 -- One row per (tenant_id, retention_id) that is defined; tenant_id '' is for all tenants. Of several loads the latest
 -- defines it, within a file the last line; what is loaded goes before the project's own seed.
 {% set columns = [
