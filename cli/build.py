@@ -2,10 +2,11 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.console import err, out, output_into
+from cli.console import err, out, output_into, progress
 from cli.errors import first_clickhouse_line
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
@@ -13,23 +14,21 @@ from warehouse.lock import exclusive
 from warehouse.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from rich.status import Status
-
     from orchestration.run import BuildOutcome
 
 
 class _Shown(logging.Handler):
     """Shows what the orchestration says as it says it; how far it is only on a terminal, in one line that changes."""
 
-    def __init__(self, status: "Status") -> None:
+    def __init__(self, how_far: Callable[[str], None]) -> None:
         super().__init__()
-        self._status = status
+        self._how_far = how_far
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.INFO:
-            err().print(record.getMessage(), markup=False)
+            err().print(record.getMessage())
         else:
-            self._status.update(record.getMessage())
+            self._how_far(record.getMessage())
 
 
 def run_build(*, full_refresh: bool) -> None:
@@ -39,8 +38,7 @@ def run_build(*, full_refresh: bool) -> None:
         if build(warehouse, full_refresh=full_refresh) is None:
             return
         out().print(
-            f"Published {warehouse.settings.database} in {time.monotonic() - started:.1f} s. See: footfall status",
-            markup=False,
+            f"Published {warehouse.settings.database} in {time.monotonic() - started:.1f} s. See: footfall status"
         )
 
 
@@ -57,14 +55,14 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
         plan = make_plan(warehouse, full_refresh=full_refresh)
     if plan.nothing_to_do:
         nothing = "Nothing has been loaded yet." if plan.to_seq == 0 else "Nothing to build: everything is published."
-        out().print(nothing, markup=False)
+        out().print(nothing)
         return None
 
     log = warehouse.settings.home / "logs" / "build.log"
     outcome = _run_job(warehouse.settings, full_refresh, log)
     logged = {each.build_id: each.status for each in build_log.builds(warehouse)}
     if outcome.success and outcome.run_id not in logged:
-        out().print("Nothing to build: another command has published everything meanwhile.", markup=False)
+        out().print("Nothing to build: another command has published everything meanwhile.")
         return None
     if not outcome.success or logged[outcome.run_id] != "published":
         raise _failure(warehouse, outcome, log)
@@ -72,19 +70,19 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
 
 
 def _run_job(settings: Settings, full_refresh: bool, log: Path) -> "BuildOutcome":
-    from orchestration.said import progress
+    from orchestration.said import progress as said
 
     # Dagster and dbt take seconds to start: say at once that something happens.
-    err().print("Starting the job build_warehouse", markup=False)
-    with output_into(log), err().status("starting") as status:
-        handler = _Shown(status)
-        progress.addHandler(handler)
+    err().print("Starting the job build_warehouse")
+    with output_into(log), progress(err(), "starting") as how_far:
+        handler = _Shown(how_far)
+        said.addHandler(handler)
         try:
             from orchestration.run import run_build
 
             return run_build(settings, full_refresh=full_refresh)
         finally:
-            progress.removeHandler(handler)
+            said.removeHandler(handler)
 
 
 def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> FootfallError:

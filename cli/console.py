@@ -1,8 +1,12 @@
-"""Where the command line writes: results to stdout, progress and errors to stderr."""
+"""Where the command line writes: results to stdout, progress and errors to stderr.
+
+What is printed is text as it stands. Names of files, tenants, events and checks are data: `[prod]` or `:key:` in one of
+them is no markup. What is to look different is a `rich.text.Text` with a style.
+"""
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -24,16 +28,24 @@ def err() -> "Console":
     return _console(sys.stderr.fileno())
 
 
+@contextmanager
+def progress(console: "Console", text: str) -> Iterator[Callable[[str], None]]:
+    """One line that says what is being done, on a terminal only; the function it gives changes the text."""
+    from rich.text import Text
+
+    # rich's own status reads text as markup, whatever its console does
+    with console.status(Text(text)) as status:
+        yield lambda changed: status.update(Text(changed))
+
+
 def _console(descriptor: int) -> "Console":
     from rich.console import Console
 
     # A descriptor of its own, so that it still reaches the terminal while `output_into` sends all else to a log.
     stream = os.fdopen(os.dup(descriptor), "w", encoding="utf-8", buffering=1, errors="replace")
-    console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
-    if not stream.isatty():
-        # Logs and pipes have no width; 160 columns keep the tables readable there.
-        console = Console(file=stream, highlight=False, width=160, soft_wrap=True)
-    return console
+    # Logs and pipes have no width; 160 columns keep the tables readable there.
+    width = None if stream.isatty() else 160
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=width, soft_wrap=not stream.isatty())
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def run_demo() -> None:
         with _timed(stages, "start the warehouse"):
             warehouse = stack.enter_context(connect(settings))
         _load_sample(warehouse, stages)
-        out().print("\n[bold]Building[/bold]")
+        out().print("\nBuilding", style="bold")
         before = time.monotonic()
         outcome = build(warehouse)
         if outcome is not None:
@@ -41,7 +41,7 @@ def _load_sample(warehouse: Warehouse, stages: dict[str, float]) -> None:
 
     with _timed(stages, "write the sample"):
         files = write_sample(warehouse.settings.home / "sample")
-    out().print(f"[bold]Loading[/bold] the sample from {warehouse.settings.home / 'sample'}")
+    out().print(f"Loading the sample from {warehouse.settings.home / 'sample'}", style="bold")
     with _timed(stages, "load"), exclusive(warehouse.settings, "demo"):
         results = [
             result

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.console import out
+from cli.console import out, progress
 from ingest.loading import LoadResult, load_paths
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
@@ -36,11 +36,11 @@ def load(
 ) -> list[LoadResult]:
     """Load on a connected warehouse, whose lock is held, and print a line per file."""
     results = []
-    with out().status(f"Loading {table}") as status:
+    with progress(out(), f"Loading {table}") as how_far:
         for result in load_paths(warehouse, table, paths, tenant=tenant, mapping=mapping or {}, replace=replace):
             results.append(result)
-            out().print(line(result), markup=False)
-            status.update(f"Loading {table}: {len(results)} files done")
+            out().print(line(result))
+            how_far(f"Loading {table}: {len(results)} files done")
     return results
 
 

@@ -19,6 +19,4 @@ def run_rollback() -> None:
         build_log.settle(warehouse)
         now = build_log.last_published(warehouse)
         which = f"published {now.published_at:%Y-%m-%d %H:%M:%S} UTC" if now and now.published_at else "before"
-        out().print(
-            f"{settings.database} is again the version {which}. footfall build brings it up to date.", markup=False
-        )
+        out().print(f"{settings.database} is again the version {which}. footfall build brings it up to date.")

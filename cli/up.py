@@ -40,7 +40,7 @@ def run_up(*, warehouse_only: bool) -> None:
                     time.sleep(3600)
             with _dagster(settings) as dagster:
                 _say_warehouse(warehouse)
-                out().print(f"Dagster    http://127.0.0.1:{settings.ui_port}", markup=False)
+                out().print(f"Dagster    http://127.0.0.1:{settings.ui_port}")
                 out().print("Ctrl-C ends both.")
                 code = dagster.wait()
             raise FootfallError(f"Dagster ended by itself (exit code {code}).", f"Its log is {_log(settings)}.")
@@ -54,10 +54,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _say_warehouse(warehouse: Warehouse) -> None:
     scheme = "https" if warehouse.secure else "http"
-    out().print(f"Warehouse  {scheme}://{warehouse.host}:{warehouse.port} (user {warehouse.user})", markup=False)
+    out().print(f"Warehouse  {scheme}://{warehouse.host}:{warehouse.port} (user {warehouse.user})")
     if warehouse.settings.is_local:
         password = ServerFiles.of_home(warehouse.settings.home).password
-        out().print(f"           its password is in {password}; /play there is a query page", markup=False)
+        out().print(f"           its password is in {password}; /play there is a query page")
 
 
 def _log(settings: Settings) -> Path:
