@@ -91,10 +91,9 @@ def _insert(client: Client, raw: str, loads: Sequence[Load]) -> None:
 
 
 def new_load(table: str, path: str, partition: str = "") -> Load:
-    """A load that is in no ledger yet, with a new id."""
+    """A load that is in no ledger yet, with an id by the time."""
     return Load(
-        # sorts by time (milliseconds, then chance), so that the rows of a new load lie together in an index
-        load_id=f"{time.time_ns() // 1_000_000:012x}-{os.urandom(8).hex()}",
+        load_id=_load_id(_milliseconds()),
         load_seq=0,
         table=table,
         path=path,
@@ -108,6 +107,25 @@ def new_load(table: str, path: str, partition: str = "") -> Load:
         committed_at=datetime.now(UTC),
         version=0,
     )
+
+
+def begun(client: Client, raw: str, load: Load) -> Load:
+    """The load with an id behind all ids that the ledger knows, whatever the clock says: for rows are written under it.
+
+    So the rows of a new load lie together in an index, and what is left of a load that broke off is found there.
+    """
+    latest = client.query("SELECT max(load_id) FROM {raw:Identifier}.loads", parameters={"raw": raw}).first_row[0]
+    after = int(latest.partition("-")[0], 16) + 1 if latest else 0
+    return replace(load, load_id=_load_id(max(_milliseconds(), after)))
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _load_id(milliseconds: int) -> str:
+    """An id that sorts by the milliseconds, then by chance."""
+    return f"{milliseconds:012x}-{os.urandom(8).hex()}"
 
 
 def query_id(raw: str, load_id: str) -> str:
@@ -138,8 +156,8 @@ def remove(client: Client, raw: str, tables: Sequence[str], load_ids: Sequence[s
 def remove_remains(client: Client, raw: str, table: str) -> None:
     """Delete the rows of loads that the ledger does not know: a crash, or a kill, left them, and nobody reads them.
 
-    Every load of a table begins with this, so what is left is newer than the last load the ledger knows of that
-    table: only rows from there on are looked at, whatever the table holds.
+    Every load of a table begins with this, and with an id behind those that the ledger knows (`begun`). So what is left
+    has an id behind the last load of that table: only rows from there on are looked at, whatever the table holds.
     """
     stop(client, raw)
     for name, loads_of in ((table, table), ("rejected_rows", "")):

@@ -155,6 +155,7 @@ class Loader:
                 return LoadResult(path, "skipped", load_id=same[0].load_id, reason="already loaded, the same content")
             if not content.size:
                 raise files.FileProblem("the file is empty, not one byte", "Export it again.")
+            load = ledger.begun(client, self._raw, load)
             has_begun = True
             self._insert(path, kind, content, load.load_id)
             if files.state_of(path) != before:

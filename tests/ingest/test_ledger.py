@@ -1,6 +1,7 @@
 """The ledger: a load exists once and as a whole, and the landing folder is the truth of its day."""
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -213,6 +214,24 @@ def test_remains_outlive_neither_a_failed_cleaning_nor_a_withdrawal(
     (folder / "a.ndjson").unlink()
     assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["superseded"]
     assert desk.remains() == 0
+
+
+def test_remains_go_whatever_the_clock_said_before(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    now = time.time_ns()
+    for name, is_ahead in (("ahead", True), ("right again", False)):
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger.time, "time_ns", lambda is_ahead=is_ahead: now + is_ahead * 10**18)
+            assert desk.load(desk.put(f"{name}.ndjson", [event(event_id=name)])).status == "loaded"
+            patch.setattr(ledger, "commit", crash)
+            with pytest.raises(KeyboardInterrupt):
+                desk.load(desk.put(f"{name}, crashed.ndjson", [event(event_id="crashed"), "junk"]))
+        assert desk.remains() == 2
+        assert desk.load(desk.put(f"{name}, after.ndjson", [event(event_id=f"{name}, after")])).status == "loaded"
+        assert desk.remains() == 0
+    assert ids(desk) == ["ahead", "ahead, after", "right again", "right again, after"]
 
 
 def test_files_of_other_kinds_in_a_folder_are_left_alone(desk: Desk, folder: Path) -> None:
