@@ -11,9 +11,15 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 
 def macro(file: str, name: str, *arguments: Any, **variables: Any) -> str:
-    """The SQL that the macro `name` of macros/`file` makes; `ref('x')` is x, `var('x')` is variables['x']."""
+    """The SQL that the macro `name` of macros/`file` makes; `ref('x')` and `source('raw', 'x')` are x, `var('x')` is
+    variables['x'].
+    """
     environment = Environment(loader=FileSystemLoader(PROJECT / "macros"), extensions=["jinja2.ext.do"])
-    names = {"ref": lambda model: model, "var": lambda key, default=None: variables.get(key, default)}
+    names = {
+        "ref": lambda model: model,
+        "source": lambda _, table: table,
+        "var": lambda key, default=None: variables.get(key, default),
+    }
     module = environment.get_template(file, globals=names).make_module()
     return str(getattr(module, name)(*arguments))
 
