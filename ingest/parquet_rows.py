@@ -25,7 +25,10 @@ def columns_of(path: Path) -> arrow.Columns:
         raise _damaged(error) from None
     names = list(schema.names)
     arrow.check_names(names)
-    types = [clickhouse_type(field.type) for field in schema]
+    types = [
+        f"Array({clickhouse_type(field.type)})" if _is_nested(field.type) else clickhouse_type(field.type)
+        for field in schema
+    ]
     return arrow.Columns(names, types, arrow.stream(_batches(file, schema)))
 
 
@@ -49,8 +52,20 @@ def _damaged(error: Exception) -> FileProblem:
 
 
 def _storage(column: Any) -> Any:
-    """A column without the logical type around it, which an Arrow stream cannot always carry."""
-    return column.storage if isinstance(column.type, pa.BaseExtensionType) else column
+    """A column as the warehouse can read it.
+
+    It goes without the logical type around it, which an Arrow stream cannot always carry. Lists, structs and maps,
+    which are never null in ClickHouse, come in a list: of one value, or of none where the row has null.
+    """
+    column = column.storage if isinstance(column.type, pa.BaseExtensionType) else column
+    if not _is_nested(column.type):
+        return column
+    values_before = np.concatenate([[0], np.cumsum(column.is_valid())])
+    return pa.LargeListArray.from_arrays(values_before, column.drop_null())
+
+
+def _is_nested(kind: pa.DataType) -> bool:
+    return clickhouse_type(kind).startswith(("Array(", "Tuple(", "Map("))
 
 
 def _seekable(path: Path) -> Any:

@@ -51,8 +51,8 @@ def insert_columns(
 ) -> Statement:
     """For an Arrow stream of the columns `line, problem, given`, then those called `names` as c0, c1, …
 
-    `types` are their ClickHouse types. A row with a `problem` is rejected for it, `given` being its text.
-    A null and an empty text are absent.
+    `types` are their ClickHouse types; an Array holds the one value of the row, or none. A row with a `problem` is
+    rejected for it, `given` being its text. A null and an empty text are absent.
     """
     source = Template(_file("columns")).substitute(
         # the columns are themselves text in SQL: quotes in a type are escaped
@@ -66,12 +66,12 @@ def insert_columns(
 def _member(position: int, type_: str) -> str:
     """A column as a member of a JSON object, '' where the row has no value."""
     column = f"c{position}"
-    member = f"concat(toJSONString(names[{position + 1}]), ':', toJSONString({column}))"
+    value, is_absent = column, f"isNull({column})"
     if type_ == "String":
-        return f"if({column} = '', '', {member})"
-    if type_.startswith("Nullable("):
-        return f"if(isNull({column}), '', {member})"
-    return member
+        is_absent = f"{column} = ''"
+    elif type_.startswith("Array("):
+        value, is_absent = f"{column}[1]", f"empty({column})"
+    return f"if({is_absent}, '', concat(toJSONString(names[{position + 1}]), ':', toJSONString({value})))"
 
 
 def _insert(table: Table, mapping: Mapping[str, str], tenant: str, source: str, data_format: str) -> Statement:

@@ -66,6 +66,33 @@ def test_parquet_keeps_its_types(desk: Desk) -> None:
     }
 
 
+def test_a_null_in_parquet_is_absent_and_an_empty_value_is_not(desk: Desk) -> None:
+    one = {"x": 1}
+    columns = base(3) | {
+        "list": pa.array([None, [], [1, None]]),
+        "long list": pa.array([None, [], ["a"]], pa.large_list(pa.string())),
+        "pair": pa.array([None, [1, 2], [3, None]], pa.list_(pa.int64(), 2)),
+        "map": pa.array([None, [], [("k", "v")]], pa.map_(pa.string(), pa.string())),
+        "struct": pa.array([None, {"x": None}, one]),
+        "structs": pa.array([None, [], [one, {"x": None}]], pa.list_(pa.struct({"x": pa.int64()}))),
+        "number": pa.array([None, 0, 1]),
+    }
+    desk.load(desk.put("a.parquet", parquet(**columns)))
+    assert [json.loads(row["properties"]) for row in desk.rows()] == [
+        {},
+        {"list": [], "long list": [], "pair": [1, 2], "map": {}, "struct": {"x": None}, "structs": [], "number": 0},
+        {
+            "list": [1, None],
+            "long list": ["a"],
+            "pair": [3, None],
+            "map": {"k": "v"},
+            "struct": one,
+            "structs": [one, {"x": None}],
+            "number": 1,
+        },
+    ]
+
+
 def test_parquet_properties_may_be_a_struct_or_text(desk: Desk) -> None:
     struct = base(1) | {"properties": pa.array([{"$browser": "Firefox", "n": 1}])}
     text = base(1) | {"payload": pa.array(['{"$browser": "Firefox", "n": 1}'])}
