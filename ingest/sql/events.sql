@@ -46,12 +46,6 @@ WITH
             toDecimal64OrNull(revenue_text, 6) AS revenue_amount,
             lower(is_identified_text) AS identified_word,
             if(distinct_id_text != '', distinct_id_text, if(user_id_text != '', user_id_text, anonymous_id_text)) AS id,
-            multiIf(
-                event_type_text != '', event_type_text,
-                event_text IN ('$$pageview', 'pageview', 'page_view', 'page', '$$screen', 'screen'), 'page',
-                event_text IN ('$$identify', 'identify', '$$create_alias', 'alias', '$$merge_dangerously'), 'identify',
-                'track'
-            ) AS kind_of_event,
             arrayExists(name -> name NOT IN {known:Array(String)}, keys) AS has_unknown_fields,
             -- fields whose text means nothing; it is kept inside the properties
             arrayFilter(
@@ -186,7 +180,7 @@ WITH
             identified_word IN ('true', '1') OR (distinct_id_text = '' AND user_id_text != '') AS is_identified_found,
             -- no argument may be NULL: one would make the whole hash NULL
             murmurHash3_128(
-                tenant_id_text, event_id_text, event_text, kind_of_event, assumeNotNull(happened_at), id, user_id_text,
+                tenant_id_text, event_id_text, event_text, event_type_text, assumeNotNull(happened_at), id, user_id_text,
                 anonymous_id_text, is_identified_found, session_id_text, device_id_text, current_url_text, host_text,
                 pathname_text, referrer_found, referring_domain_found, utm_source_text, utm_medium_text,
                 utm_campaign_text, utm_term_text, utm_content_text, mapKeys(click_ids_found),
@@ -206,7 +200,7 @@ SELECT
     if(event_id_text = '', lower(hex(hash)), event_id_text),
     toDate(assumeNotNull(happened_at)),
     event_text,
-    kind_of_event,
+    event_type_text,
     assumeNotNull(happened_at),
     assumeNotNull(coalesce(arrived_at, happened_at)),
     id,

@@ -6,7 +6,13 @@ select
     event_id,
     event_date,
     event,
-    event_type,
+    -- what the sender said; else by the event's name
+    multiIf(
+        event_type != '', event_type,
+        is_pageview, 'page',
+        event in ({{ string_list(var('identity_events')) }}), 'identify',
+        'track'
+    ) as event_type,
     timestamp,
     received_at,
     distinct_id,
