@@ -6,7 +6,7 @@ them is no markup. What is to look different is a `rich.text.Text` with a style.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -46,6 +46,31 @@ def _console(descriptor: int) -> "Console":
     # Logs and pipes have no width; 160 columns keep the tables readable there.
     width = None if stream.isatty() else 160
     return Console(file=stream, markup=False, emoji=False, highlight=False, width=width, soft_wrap=not stream.isatty())
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> None:
+    """Print rows under their columns, those named in `right` aligned to the right.
+
+    On a terminal the cells are folded to its width; elsewhere every row is one line, however long.
+    """
+    if out().is_terminal:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        out().print(table)
+        return
+    lines = [columns, *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    for line in lines:
+        cells = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        )
+        out().print("  ".join(cells).rstrip())
 
 
 @contextmanager

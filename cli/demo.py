@@ -1,13 +1,16 @@
 """`footfall demo`: the bundled sample through the same load and the same job as any other data, then a look at it."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from cli.build import build
 from cli.console import out
 from cli.demo_summary import print_summary
 from cli.load import load
+from ingest import ledger
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
@@ -36,6 +39,27 @@ def run_demo() -> None:
         print_summary(warehouse, stages, time.monotonic() - started)
 
 
+def run_remove() -> None:
+    """Withdraw what the demo loaded, build, and delete its files; raises FootfallError if the build failed."""
+    settings = get_settings()
+    folder = settings.home / "sample"
+    with connect(settings) as warehouse:
+        with exclusive(settings, "demo --remove"):
+            withdrawn = _withdraw_sample(warehouse, folder)
+        out().print(f"Withdrew {withdrawn} load{'' if withdrawn == 1 else 's'} of the demo from {folder}.")
+        build(warehouse)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _withdraw_sample(warehouse: Warehouse, folder: Path) -> int:
+    raw = warehouse.settings.raw_database
+    if not warehouse.has_table(raw, "loads"):
+        return 0
+    with warehouse.client() as client:
+        standing = [load for load in ledger.below(client, raw, str(folder.absolute())) if load.stands]
+        return len(ledger.withdraw(client, raw, standing))
+
+
 def _load_sample(warehouse: Warehouse, stages: dict[str, float]) -> None:
     from sample.generate import write_sample
 
@@ -51,7 +75,8 @@ def _load_sample(warehouse: Warehouse, stages: dict[str, float]) -> None:
                 ("funnel_steps", files.funnels),
                 ("retention_definitions", files.retention_definitions),
             )
-            for result in load(warehouse, table, paths)
+            # an older version's sample gives way to this one's
+            for result in load(warehouse, table, paths, replace=True)
         ]
     if any(result.status == "failed" for result in results):
         raise FootfallError("A file of the sample could not be loaded.", "The lines above say which and why.")

@@ -15,6 +15,14 @@ from cli.errors import FAILED, INTERRUPTED, report
 # Looked up in the arguments when an error is reported, hence nothing to pass on.
 verbose_option = click.option("--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 
+# What can be loaded, and the raw table it goes to.
+LOADABLE = {
+    "events": "events",
+    "identity-mappings": "identity_mappings",
+    "funnels": "funnel_steps",
+    "retention-definitions": "retention_definitions",
+}
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="footfall", message="%(prog)s %(version)s")
@@ -24,12 +32,13 @@ def cli() -> None:
 
 
 @cli.command()
+@click.option("--remove", is_flag=True, help="Take the demo out again: unload its files and build.")
 @verbose_option
-def demo() -> None:
+def demo(remove: bool) -> None:
     """Load, build, check and publish the bundled sample, then show what is in it."""
-    from cli.demo import run_demo
+    from cli.demo import run_demo, run_remove
 
-    run_demo()
+    run_remove() if remove else run_demo()
 
 
 @cli.command()
@@ -47,7 +56,7 @@ def load() -> None:
     """Load files or folders (.ndjson .jsonl .json .csv .parquet, plain, .gz or .zst)."""
 
 
-def _load_command(name: str, table: str, what: str) -> None:
+def _load_command(name: str, what: str) -> None:
     @load.command(name, help=f"Load {what} from files or folders.")
     @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
     @click.option("--tenant", default="", help="The tenant of rows that name none.")
@@ -58,7 +67,7 @@ def _load_command(name: str, table: str, what: str) -> None:
         columns = _mapping(mapping)
         from cli.load import run_load
 
-        run_load(table, paths, tenant=tenant, mapping=columns, replace=replace)
+        run_load(LOADABLE[name], paths, tenant=tenant, mapping=columns, replace=replace)
 
 
 def _mapping(options: tuple[str, ...]) -> dict[str, str]:
@@ -71,10 +80,45 @@ def _mapping(options: tuple[str, ...]) -> dict[str, str]:
     return mapping
 
 
-_load_command("events", "events", "events")
-_load_command("identity-mappings", "identity_mappings", "identity mappings (anonymous id to user id)")
-_load_command("funnels", "funnel_steps", "funnel definitions, one row per step,")
-_load_command("retention-definitions", "retention_definitions", "retention definitions")
+_load_command("events", "events")
+_load_command("identity-mappings", "identity mappings (anonymous id to user id)")
+_load_command("funnels", "funnel definitions, one row per step,")
+_load_command("retention-definitions", "retention definitions")
+
+
+@cli.command()
+@click.option("--table", type=click.Choice(list(LOADABLE)), help="Only loads of this kind.")
+@click.option("--tenant", default="", help="Only loads that hold rows of this tenant.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=0), help="How many; 0: all.")
+@verbose_option
+def loads(table: str | None, tenant: str, limit: int) -> None:
+    """List what was loaded, newest first: number and id of the load, its file, its rows and what became of it."""
+    from cli.loads import run_loads
+
+    run_loads(LOADABLE[table] if table else "", tenant, limit)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="LOAD|PATH...")
+@click.option("--dry-run", is_flag=True, help="Only say what would be withdrawn.")
+@verbose_option
+def unload(names: tuple[str, ...], dry_run: bool) -> None:
+    """Withdraw loads, by their number or id (see footfall loads) or by the path of a file or folder.
+
+    The next build takes their rows out of all tables. The same files can be loaded again at any time.
+    """
+    from cli.unload import run_unload
+
+    run_unload(names, dry_run=dry_run)
+
+
+@cli.command()
+@verbose_option
+def tenants() -> None:
+    """List the tenants: people, events, first and last day, and how many of their loads wait to be built."""
+    from cli.tenants import run_tenants
+
+    run_tenants()
 
 
 @cli.command()

@@ -77,12 +77,8 @@ def _let_go(warehouse: Warehouse, gone: Sequence[ledger.Load]) -> Iterator[LoadR
     """Supersede the loads of files that are no longer there."""
     raw = warehouse.settings.raw_database
     with warehouse.client() as client:
-        for table in {load.table for load in gone}:
-            # Before the ledger knows a later load, as every load does.
-            ledger.remove_remains(client, raw, table)
-        for load in gone:
-            nothing = ledger.new_load(load.table, load.path)
-            committed = ledger.commit(client, raw, nothing, [load])
-            yield LoadResult(
-                Path(load.path), "superseded", load_seq=committed.load_seq, reason="the file is gone from the folder"
-            )
+        lines = ledger.withdraw(client, raw, gone)
+    for line in lines:
+        yield LoadResult(
+            Path(line.path), "superseded", load_seq=line.load_seq, reason="the file is gone from the folder"
+        )

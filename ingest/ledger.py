@@ -23,7 +23,10 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Load:
-    """One row of the ledger. `superseded_seq` is 0 as long as the load stands."""
+    """One row of the ledger. `superseded_seq` is 0 as long as the load stands.
+
+    A committed line without a `content_hash` brings no rows: it says that those it superseded are withdrawn.
+    """
 
     load_id: str
     load_seq: int
@@ -39,15 +42,45 @@ class Load:
     committed_at: datetime
     version: int
 
+    @property
+    def stands(self) -> bool:
+        """Whether its rows count."""
+        return self.status == "committed" and not self.is_withdrawal
 
-_STANDING = """
+    @property
+    def is_withdrawal(self) -> bool:
+        """Whether the line is no load, but takes earlier ones away."""
+        return self.load_seq > 0 and not self.content_hash
+
+
+_LINES = """
     SELECT
         load_id, load_seq, `table`, path, content_hash, partition, rows_accepted, rows_rejected, rows_duplicate,
         status, superseded_seq, committed_at, version
     FROM {raw:Identifier}.loads FINAL
-    WHERE status = 'committed' AND `table` = {table:String}
 """
+_STANDING = f"{_LINES} WHERE status = 'committed' AND `table` = {{table:String}}"
 _ALIKE = f"{_STANDING} AND (content_hash = {{content_hash:String}} OR path = {{path:String}}) ORDER BY load_seq"
+_BELOW = f"{_LINES} WHERE path = {{path:String}} OR startsWith(path, {{folder:String}}) ORDER BY load_seq"
+_NEWEST_FIRST = f"""
+    {_LINES}
+    WHERE
+        {{table:String}} IN ('', `table`)
+        AND (
+            {{tenant:String}} = ''
+            OR load_id IN (
+                SELECT load_id FROM {{raw:Identifier}}.events WHERE tenant_id = {{tenant:String}}
+                UNION DISTINCT
+                SELECT load_id FROM {{raw:Identifier}}.identity_mappings WHERE tenant_id = {{tenant:String}}
+                UNION DISTINCT
+                SELECT load_id FROM {{raw:Identifier}}.funnel_steps WHERE tenant_id = {{tenant:String}}
+                UNION DISTINCT
+                SELECT load_id FROM {{raw:Identifier}}.retention_definitions WHERE tenant_id = {{tenant:String}}
+            )
+        )
+    ORDER BY committed_at DESC, load_seq DESC
+"""  # noqa: S608 - our own text
+_CALLED = f"{_LINES} WHERE load_id = {{name:String}} OR (load_seq > 0 AND toString(load_seq) = {{name:String}})"
 _OF_DAY = f"{_STANDING} AND partition = {{partition:String}} ORDER BY load_seq"
 
 
@@ -63,16 +96,57 @@ def of_day(client: Client, raw: str, table: str, partition: str) -> list[Load]:
     return [Load(*row) for row in client.query(_OF_DAY, parameters=names).result_rows]
 
 
+def newest_first(client: Client, raw: str, table: str = "", tenant: str = "") -> list[Load]:
+    """All lines of the ledger, or those of a table, or of loads with rows of a tenant; the newest first."""
+    names = {"raw": raw, "table": table, "tenant": tenant}
+    return [Load(*row) for row in client.query(_NEWEST_FIRST, parameters=names).result_rows]
+
+
+def below(client: Client, raw: str, path: str) -> list[Load]:
+    """All lines of the ledger with this path or a path below it, in the order they were committed."""
+    names = {"raw": raw, "path": path, "folder": path.rstrip("/") + "/"}
+    return [Load(*row) for row in client.query(_BELOW, parameters=names).result_rows]
+
+
+def called(client: Client, raw: str, name: str) -> list[Load]:
+    """The line of the ledger with this load_id or load_seq, if there is one."""
+    return [Load(*row) for row in client.query(_CALLED, parameters={"raw": raw, "name": name}).result_rows]
+
+
 def commit(client: Client, raw: str, load: Load, superseded: Sequence[Load] = ()) -> Load:
     """Make a load visible and let the superseded ones stand no longer, at once. Returns the load as committed."""
+    seq = _next_seq(client, raw)
+    committed = _committed(load, seq)
+    _insert(client, raw, [committed, *(_superseded(old, seq) for old in superseded)])
+    return committed
+
+
+def withdraw(client: Client, raw: str, loads: Sequence[Load]) -> list[Load]:
+    """Let loads stand no longer, all at once: a line more for each, without rows. Returns these lines."""
+    for table in {load.table for load in loads}:
+        # Before the ledger knows a later load, as every load does.
+        remove_remains(client, raw, table)
+    first = _next_seq(client, raw)
+    lines = [_committed(new_load(load.table, load.path), seq) for seq, load in enumerate(loads, start=first)]
+    gone = [_superseded(load, line.load_seq) for load, line in zip(loads, lines, strict=True)]
+    if lines:
+        _insert(client, raw, [*lines, *gone])
+    return lines
+
+
+def _next_seq(client: Client, raw: str) -> int:
     highest = client.query(
         "SELECT max(greatest(load_seq, superseded_seq)) FROM {raw:Identifier}.loads", parameters={"raw": raw}
     ).result_rows[0][0]
-    seq = int(highest) + 1
-    committed = replace(load, load_seq=seq, status="committed", committed_at=datetime.now(UTC), version=seq)
-    gone = [replace(old, status="superseded", superseded_seq=seq, version=seq) for old in superseded]
-    _insert(client, raw, [committed, *gone])
-    return committed
+    return int(highest) + 1
+
+
+def _committed(load: Load, seq: int) -> Load:
+    return replace(load, load_seq=seq, status="committed", committed_at=datetime.now(UTC), version=seq)
+
+
+def _superseded(load: Load, seq: int) -> Load:
+    return replace(load, status="superseded", superseded_seq=seq, version=seq)
 
 
 def record_failure(client: Client, raw: str, load: Load) -> None:

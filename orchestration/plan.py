@@ -56,16 +56,23 @@ def make_plan(warehouse: Warehouse, *, full_refresh: bool = False) -> Plan:
     return Plan(from_seq or 0, to_seq, waiting, not incremental, reason, project_hash)
 
 
+def published_seq(warehouse: Warehouse) -> int | None:
+    """The load_seq up to which the published tables contain the loads; None if nothing is published."""
+    database = warehouse.settings.database
+    if not warehouse.has_table(database, "int_build_range"):
+        return None
+    with warehouse.client() as client:
+        rows = client.query(
+            "SELECT to_seq FROM {db:Identifier}.int_build_range", parameters={"db": database}
+        ).result_rows
+    return int(rows[0][0]) if rows else None
+
+
 def _ledger(warehouse: Warehouse) -> tuple[int | None, int, int]:
     """The published to_seq (None: nothing is published), the newest committed seq, and the loads in between."""
     settings = warehouse.settings
+    published = published_seq(warehouse)
     with warehouse.client() as client:
-        published: int | None = None
-        if warehouse.has_table(settings.database, "int_build_range"):
-            rows = client.query(
-                "SELECT to_seq FROM {db:Identifier}.int_build_range", parameters={"db": settings.database}
-            ).result_rows
-            published = int(rows[0][0]) if rows else None
         if not warehouse.has_table(settings.raw_database, "loads"):
             return published, 0, 0
         to_seq, waiting = client.query(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sample.business import LISBON, LONDON, MADRID, PORTO
 from sample.scenes import LOYALTY_KIOSK, OLD_CUSTOMER_NUMBER, WITHDRAWN_PHONE
 
 DAY_SECONDS = 24 * 3600
@@ -36,9 +37,11 @@ FUNNEL_HEADER = (
     *("tenant_id", "funnel_id", "name", "step_number", "step_name", "event", "event_filter", "window_seconds", "mode"),
 )
 _PAID = '{"status": "paid"}'
-_FUNNELS: tuple[tuple[str, str, str, int, str, tuple[tuple[str, str, str], ...]], ...] = (
+# Its own shops by name, not "all tenants": they may share a warehouse with somebody else's.
+_SHOPS = (LISBON.tenant, PORTO.tenant, MADRID.tenant, LONDON.tenant)
+_FUNNELS: tuple[tuple[tuple[str, ...], str, str, int, str, tuple[tuple[str, str, str], ...]], ...] = (
     (
-        *("", "signup_to_order", "Sign-up to first paid order", 14 * DAY_SECONDS, "ordered"),
+        *(_SHOPS, "signup_to_order", "Sign-up to first paid order", 14 * DAY_SECONDS, "ordered"),
         (
             ("Signed up", "signed_up", ""),
             ("Put something in the basket", "product_added", ""),
@@ -47,7 +50,7 @@ _FUNNELS: tuple[tuple[str, str, str, int, str, tuple[tuple[str, str, str], ...]]
         ),
     ),
     (
-        *("", "express_checkout", "Checkout without a detour", 3600, "strict"),
+        *(_SHOPS, "express_checkout", "Checkout without a detour", 3600, "strict"),
         (
             ("Went to the checkout", "checkout_started", '{"items": {">=": 1}}'),
             ("Submitted payment", "payment_submitted", ""),
@@ -55,7 +58,7 @@ _FUNNELS: tuple[tuple[str, str, str, int, str, tuple[tuple[str, str, str], ...]]
         ),
     ),
     (
-        *("lisbon", "getting_to_know_us", "Looked around, in any order", 7 * DAY_SECONDS, "unordered"),
+        *((LISBON.tenant,), "getting_to_know_us", "Looked around, in any order", 7 * DAY_SECONDS, "unordered"),
         (
             ("Looked at a product", "product_viewed", ""),
             ("Asked the assistant", "tool_call", '{"is_error": false}'),
@@ -69,8 +72,8 @@ RETENTION_HEADER = (
     *("kind", "period"),
 )
 _RETENTION = (
-    ("", "weekly_orders", "Weekly repeat orders", *("order_completed", _PAID) * 2, "recurring", "week"),
-    ("", "signup_to_visit", "Back after sign-up", "signed_up", "", "", "", "first_time", "day"),
+    ("weekly_orders", "Weekly repeat orders", *("order_completed", _PAID) * 2, "recurring", "week"),
+    ("signup_to_visit", "Back after sign-up", "signed_up", "", "", "", "first_time", "day"),
 )
 
 
@@ -81,18 +84,19 @@ def write_mappings(path: Path, devices: Iterable[KnownDevice]) -> Path:
 
 
 def write_funnels(path: Path) -> Path:
-    """Writes the funnel definitions (one of each mode), a row per step. Returns the path."""
+    """Writes the funnel definitions (one of each mode), a row per shop and step. Returns the path."""
     rows = [
         (tenant, funnel_id, name, number, step, event, event_filter, window, mode)
-        for tenant, funnel_id, name, window, mode, steps in _FUNNELS
+        for tenants, funnel_id, name, window, mode, steps in _FUNNELS
+        for tenant in tenants
         for number, (step, event, event_filter) in enumerate(steps, start=1)
     ]
     return _write(path, FUNNEL_HEADER, rows)
 
 
 def write_retention_definitions(path: Path) -> Path:
-    """Writes the retention definitions. Returns the path."""
-    return _write(path, RETENTION_HEADER, _RETENTION)
+    """Writes the retention definitions, a row per shop. Returns the path."""
+    return _write(path, RETENTION_HEADER, [(tenant, *row) for row in _RETENTION for tenant in _SHOPS])
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:

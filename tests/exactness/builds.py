@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from dbt.cli.main import dbtRunner
 
-from ingest import raw_tables
+from ingest import ledger, raw_tables
 from ingest.loading import load_paths
 from orchestration.project import artifacts_dir
 from tests.exactness.stories import File
@@ -45,6 +45,15 @@ class Builder:
         failed = [result for result in results if result.status == "failed"]
         assert not failed, failed
         self.standing[file.name] = file
+
+    def withdraw(self, name: str) -> None:
+        """Withdraw what stands of a file."""
+        raw = self.warehouse.settings.raw_database
+        with self.warehouse.client() as client:
+            loads = [load for load in ledger.below(client, raw, str(self.folder / name)) if load.stands]
+            assert loads, f"nothing stands of {name}"
+            ledger.withdraw(client, raw, loads)
+        del self.standing[name]
 
     def build(self, *, full_refresh: bool = False, publish: bool = True) -> None:
         """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure."""

@@ -28,19 +28,27 @@ class File:
 
 @dataclass(frozen=True)
 class Chapter:
-    """Files loaded one after another; then a build, unless `is_built` says that none comes here."""
+    """Files loaded one after another, then loads of earlier ones withdrawn, by the names of their files; then a build,
+    unless `is_built` says that none comes here.
+    """
 
     files: list[File]
+    withdrawn: list[str]
     is_built: bool
 
 
 def story(seed: int, chapters: int) -> list[Chapter]:
     """The story of a seed; the last chapter ends with a build."""
     rng = random.Random(seed)
-    return [
-        Chapter([_file(rng) for _ in range(rng.randint(1, 4))], is_built=number == chapters - 1 or rng.random() < 0.8)
-        for number in range(chapters)
-    ]
+    told = []
+    standing: set[str] = set()
+    for number in range(chapters):
+        files = [_file(rng) for _ in range(rng.randint(1, 4))]
+        earlier = sorted(standing - {file.name for file in files})
+        withdrawn = rng.sample(earlier, k=int(bool(earlier) and rng.random() < 0.7))
+        standing = (standing | {file.name for file in files}) - set(withdrawn)
+        told.append(Chapter(files, withdrawn, is_built=number == chapters - 1 or rng.random() < 0.8))
+    return told
 
 
 def _file(rng: random.Random) -> File:

@@ -28,6 +28,8 @@ def tell(seed: int, chapters: int, builder: Builder, reordered: Builder) -> None
     for number, chapter in enumerate(story(seed, chapters), start=1):
         for file in chapter.files:
             builder.load(file)
+        for name in chapter.withdrawn:
+            builder.withdraw(name)
         if chapter.is_built:
             builder.build()
             builder.build(full_refresh=True, publish=False)

@@ -195,11 +195,13 @@ def test_the_mapping_file(files: SampleFiles) -> None:
 
 def test_definitions_show_every_mode(files: SampleFiles, lisbon: list[dict[str, Any]]) -> None:
     funnels, retention = rows_of(files.funnels[0]), rows_of(files.retention_definitions[0])
-    steps: dict[str, list[int]] = defaultdict(list)
+    steps: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in funnels:
-        steps[row["funnel_id"]].append(int(row["step_number"]))
+        steps[row["tenant_id"], row["funnel_id"]].append(int(row["step_number"]))
         assert isinstance(json.loads(row.get("event_filter", "{}")), dict)
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in steps.values())
     assert {row["mode"] for row in funnels} == {"ordered", "strict", "unordered"}
     assert {row["event"] for row in funnels} <= {row["event"] for row in lisbon}
+    # nobody else's tenants get them
+    assert {row["tenant_id"] for row in [*funnels, *retention]} == {"lisbon", "porto", "madrid", "london"}
     assert ("weekly_orders", "recurring", "week") in {(r["retention_id"], r["kind"], r["period"]) for r in retention}
