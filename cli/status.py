@@ -7,6 +7,9 @@ from cli.console import out
 from warehouse.connection import Warehouse, connect
 from warehouse.settings import get_settings
 
+# The oldest server that whole builds were run on: year and number of the release.
+_OLDEST_TRIED = (26, 9)
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -48,7 +51,15 @@ def _where(warehouse: Warehouse) -> str:
         version = client.server_version
     settings = warehouse.settings
     kind = f"local, in {settings.home}" if settings.is_local else "of CLICKHOUSE_HOST"
-    return f"ClickHouse {version} at {warehouse.host}:{warehouse.port} ({kind})"
+    return f"ClickHouse {version} at {warehouse.host}:{warehouse.port} ({kind}){_older_than_tried(version)}"
+
+
+def _older_than_tried(version: str) -> str:
+    """A warning about a server older than any that Footfall was run on; empty for all others."""
+    year, number = (int(part) for part in version.split(".")[:2])
+    if (year, number) >= _OLDEST_TRIED:
+        return ""
+    return f"\nThis server is older than {_OLDEST_TRIED[0]}.{_OLDEST_TRIED[1]}, the oldest that Footfall was tried on."
 
 
 def _last_load(warehouse: Warehouse) -> str:

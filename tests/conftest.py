@@ -23,7 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     http_port, tcp_port, ui_port = free_ports(3)
     settings = Settings(
         home=home, host=None, http_port=http_port, tcp_port=tcp_port, ui_port=ui_port, raw_database="raw",
-        database="analytics", cluster=None, secret=None,
+        database="analytics", secret=None,
     )  # fmt: skip
     with connect(settings) as warehouse:
         yield warehouse

@@ -99,7 +99,6 @@ class Warehouse:
             "CLICKHOUSE_USER": self.user,
             "CLICKHOUSE_PASSWORD": self.password.get_secret_value(),
             "CLICKHOUSE_SECURE": "1" if self.secure else "0",
-            "CLICKHOUSE_CLUSTER": settings.cluster or "",
             "FOOTFALL_HOME": str(settings.home),
             "FOOTFALL_RAW_DATABASE": settings.raw_database,
             "FOOTFALL_DATABASE": settings.database,
@@ -107,12 +106,6 @@ class Warehouse:
         if settings.secret is not None:
             variables["FOOTFALL_SECRET"] = settings.secret.get_secret_value()
         return variables
-
-    @property
-    def on_cluster(self) -> str:
-        """The clause that makes DDL happen on every server of CLICKHOUSE_CLUSTER; empty without one."""
-        # A plain name: the settings let nothing else through.
-        return f" ON CLUSTER {self.settings.cluster}" if self.settings.cluster else ""
 
     def _refusal(self, error: Exception, database: str) -> FootfallError:
         text = str(error)

@@ -4,18 +4,24 @@ Which step is taken when, and what may be published, is for `warehouse.publishin
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
 from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
 from warehouse.journal import ABSENT, Pair
 
 Side = Literal["published", "next"]
+
+# The server's code for what its databases cannot do: some swap one pair in a statement, not several.
+_NOT_IMPLEMENTED = 48
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,16 @@ def uuid_of(objects: dict[str, TableOrView], name: str) -> UUID:
     return objects[name].uuid if name in objects else ABSENT
 
 
+def _statement(pair: Pair) -> str:
+    """What swaps this pair."""
+    return "RENAME TABLE" if ABSENT in (pair.uuid, pair.next_uuid) else "EXCHANGE TABLES"
+
+
 class Databases:
     """Both databases of a warehouse; `names` has theirs, and that of the raw one."""
 
     def __init__(self, warehouse: Warehouse, client: Client) -> None:
         self._client = client
-        self._on_cluster = warehouse.on_cluster
         settings = warehouse.settings
         self.names = {
             "raw": settings.raw_database,
@@ -89,14 +99,15 @@ class Databases:
         if has_patches:
             # Parts with deletions not yet merged into them cannot be cloned. No reader sees a difference.
             self._ddl(
-                "ALTER TABLE {published:Identifier}.{name:Identifier}",
-                " APPLY PATCHES",
+                "ALTER TABLE {published:Identifier}.{name:Identifier} APPLY PATCHES",
                 {"name": name},
                 {"mutations_sync": 2},
             )
-        # ClickHouse takes no parameters behind CLONE AS.
+        # CLONE AS would do both, but not on every server. ClickHouse takes no parameters behind AS and FROM.
         original = f"{quote_identifier(self.names['published'])}.{quote_identifier(name)}"
-        self._ddl("CREATE TABLE {next:Identifier}.{name:Identifier}", f" CLONE AS {original}", {"name": name})
+        clone = "TABLE {next:Identifier}.{name:Identifier}"
+        self._ddl(f"CREATE {clone} AS {original}", {"name": name})
+        self._ddl(f"ALTER {clone} ATTACH PARTITION ALL FROM {original}", {"name": name})
 
     def create_view(self, view: TableOrView, name: str, *, says: Side, new_name: str) -> None:
         """Creates, beside, a view that says in terms of database `says` what `view` says in terms of the other."""
@@ -104,7 +115,7 @@ class Databases:
         to_database = self.names[says]
         text = re.sub(rf"(?<![\w.])(`?){from_database}\1\.", rf"\1{to_database}\1.", view.create_query)
         head = re.compile(rf"CREATE VIEW `?{to_database}`?\.(`[^`]+`|\w+)")
-        text, found = head.subn(f"CREATE VIEW `{self.names['next']}`.`{new_name}`{self._on_cluster}", text, count=1)
+        text, found = head.subn(f"CREATE VIEW `{self.names['next']}`.`{new_name}`", text, count=1)
         if not found:
             raise FootfallError(
                 f"The view {from_database}.{name} cannot be carried over: it has an unexpected definition."
@@ -117,21 +128,40 @@ class Databases:
         # Clones count with their full size, so ClickHouse's guard against dropping much would stop us.
         self._ddl(
             f"DROP {kind} IF EXISTS {{next:Identifier}}.{{name:Identifier}}",
-            "",
             {"name": name},
             {"max_table_size_to_drop": 0, "max_partition_size_to_drop": 0},
         )
 
-    def swap(self, pair: Pair) -> None:
-        """Puts each of the two where the other is; one that is alone changes sides. Raises DatabaseError."""
-        one, other = "{published:Identifier}.{name:Identifier}", "{next:Identifier}.{next_name:Identifier}"
-        if pair.uuid == ABSENT:
-            statement = f"RENAME TABLE {other} TO {one}"
-        elif pair.next_uuid == ABSENT:
-            statement = f"RENAME TABLE {one} TO {other}"
-        else:
-            statement = f"EXCHANGE TABLES {one} AND {other}"
-        self._ddl(statement, "", {"name": pair.name, "next_name": pair.next_name})
+    def swap(self, pairs: Sequence[Pair]) -> None:
+        """Puts the two of each pair where the other is, in this order; one that is alone changes sides.
+
+        Neighbours that need the same kind of statement share one, so that readers hardly ever meet two versions. The
+        server does its pairs one after another: when it raises DatabaseError, some of them may be done.
+        """
+        for statement, alike in groupby(pairs, key=_statement):
+            together = list(alike)
+            try:
+                self._swap(statement, together)
+            except DatabaseError as error:
+                if error.code != _NOT_IMPLEMENTED or len(together) == 1:
+                    raise
+                for pair in together:
+                    self._swap(statement, [pair])
+
+    def _swap(self, statement: str, pairs: Sequence[Pair]) -> None:
+        steps: list[str] = []
+        names: dict[str, str] = {}
+        for number, pair in enumerate(pairs):
+            one = f"{{published:Identifier}}.{{name_{number}:Identifier}}"
+            other = f"{{next:Identifier}}.{{next_name_{number}:Identifier}}"
+            if pair.uuid == ABSENT:
+                steps.append(f"{other} TO {one}")
+            elif pair.next_uuid == ABSENT:
+                steps.append(f"{one} TO {other}")
+            else:
+                steps.append(f"{one} AND {other}")
+            names |= {f"name_{number}": pair.name, f"next_name_{number}": pair.next_name}
+        self._ddl(f"{statement} {', '.join(steps)}", names)
 
     def _tables_with_patches(self) -> set[str]:
         rows = self._client.query(
@@ -141,10 +171,5 @@ class Databases:
         ).result_rows
         return {table for (table,) in rows}
 
-    def _ddl(
-        self, before: str, after: str = "", names: dict[str, str] | None = None, settings: dict[str, Any] | None = None
-    ) -> None:
-        """Runs one statement; `before` and `after` stand around the ON CLUSTER clause."""
-        self._client.command(
-            before + self._on_cluster + after, parameters=self.names | (names or {}), settings=settings
-        )
+    def _ddl(self, statement: str, names: dict[str, str] | None = None, settings: dict[str, Any] | None = None) -> None:
+        self._client.command(statement, parameters=self.names | (names or {}), settings=settings)

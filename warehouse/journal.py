@@ -94,18 +94,17 @@ class Journal:
 
     def __init__(self, warehouse: Warehouse, client: Client) -> None:
         self._client = client
-        self._on_cluster = warehouse.on_cluster
         self._names = {"raw": warehouse.settings.raw_database, "published": warehouse.settings.database}
 
     def create(self) -> None:
         """Makes the table, in a raw database that is there; safe to call at any time."""
         self._client.command(
-            f"CREATE TABLE IF NOT EXISTS {{raw:Identifier}}.publish_journal{self._on_cluster}{_COLUMNS}",
+            f"CREATE TABLE IF NOT EXISTS {{raw:Identifier}}.publish_journal{_COLUMNS}",
             parameters=self._names,
         )
         if not self._names_builds():
             self._client.command(
-                f"ALTER TABLE {{raw:Identifier}}.publish_journal{self._on_cluster}{_ADD_BUILDS}",
+                f"ALTER TABLE {{raw:Identifier}}.publish_journal{_ADD_BUILDS}",
                 parameters=self._names,
             )
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from uuid import UUID
+from graphlib import TopologicalSorter
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -164,29 +164,17 @@ class _Publisher:
         return tuple(pairs)
 
     def _order(self, candidates: dict[str, TableOrView], published: dict[str, TableOrView]) -> list[str]:
-        """The tables that no view reads; then each view right behind the tables it reads, or has read until now.
+        """New tables, which a view may read at once; the other tables, those that views read last; then the views.
 
-        In between an old view can meet a table of the new version that lacks a column, so this is kept short. A
-        view follows the views it reads: ClickHouse refuses a moment in which two would read each other.
+        In between an old view can meet a table of the new version that lacks a column: this is kept short. A view
+        follows the views it reads: ClickHouse refuses a moment in which two would read each other.
         """
         views = {name for name, candidate in candidates.items() if candidate.is_view}
-        order: list[str] = []
-
-        def place(view: str) -> None:
-            reads = candidates[view].names_of(self._names["next"])
-            if view in published:
-                reads |= published[view].names_of(self._names["published"]) - views
-            for name in sorted(reads & candidates.keys() - {view}):
-                if name in views:
-                    place(name)
-                elif name not in order:
-                    order.append(name)
-            if view not in order:
-                order.append(view)
-
-        for view in sorted(views):
-            place(view)
-        return sorted(candidates.keys() - set(order)) + order
+        reads = {view: candidates[view].names_of(self._names["next"]) - {view} for view in sorted(views)}
+        read_until_now = (each.names_of(self._names["published"]) for each in published.values())
+        read = set().union(*reads.values(), *read_until_now)
+        tables = sorted(candidates.keys() - views, key=lambda name: (name in published, name in read, name))
+        return [*tables, *TopologicalSorter({view: names & views for view, names in reads.items()}).static_order()]
 
     def rollback(self) -> None:
         self.recover()
@@ -233,9 +221,21 @@ class _Publisher:
     def _finish(self, entry: Entry, after: State) -> None:
         """Does the steps of the journalled swap that are not done yet, and writes down that it is over."""
         published, beside = self._databases.objects("published"), self._databases.objects("next")
-        for pair in entry.pairs:
-            if uuid_of(published, pair.name) != pair.next_uuid:
-                self._swap_pair(pair, uuid_of(published, pair.name), uuid_of(beside, pair.next_name))
+        missing = [pair for pair in entry.pairs if uuid_of(published, pair.name) != pair.next_uuid]
+        for pair in missing:
+            if (uuid_of(published, pair.name), uuid_of(beside, pair.next_name)) != (pair.uuid, pair.next_uuid):
+                raise FootfallError(
+                    f"Publishing was interrupted, and {self._names['published']}.{pair.name} has been changed by hand"
+                    " since, so that it cannot be finished.",
+                    "Run `footfall build --full-refresh`.",
+                )
+        try:
+            self._databases.swap(missing)
+        except DatabaseError as error:
+            raise FootfallError(
+                f"Publishing stopped before it was complete: {str(error).splitlines()[0]}",
+                "Once that is put right, the next build finishes it.",
+            ) from error
         published = self._databases.objects("published")
         left = [pair.name for pair in entry.pairs if uuid_of(published, pair.name) != pair.next_uuid]
         if left:
@@ -246,22 +246,6 @@ class _Publisher:
             )
         own_names = frozenset(pair.name for pair in entry.pairs if pair.next_uuid != ABSENT)
         self._journal.write(replace(entry, state=after, own_names=own_names))
-
-    def _swap_pair(self, pair: Pair, now: UUID, next_now: UUID) -> None:
-        name = f"{self._names['published']}.{pair.name}"
-        if (now, next_now) != (pair.uuid, pair.next_uuid):
-            raise FootfallError(
-                f"Publishing was interrupted, and {name} has been changed by hand since, so that it cannot be"
-                " finished.",
-                "Run `footfall build --full-refresh`.",
-            )
-        try:
-            self._databases.swap(pair)
-        except DatabaseError as error:
-            raise FootfallError(
-                f"Publishing stopped before {name}: {str(error).splitlines()[0]}",
-                "Once that is put right, the next build finishes it.",
-            ) from error
 
     def _require_own(self, others: set[str]) -> None:
         if others:

@@ -1,5 +1,6 @@
 """Where the warehouse is and where local state lives: everything comes from the environment."""
 
+import os
 import re
 from pathlib import Path
 from typing import Self
@@ -9,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from warehouse.errors import UsageError
 
-# Database and cluster names reach DDL as quoted identifiers and file names as they are, hence the narrow alphabet.
+# Database names reach DDL as quoted identifiers and file names as they are, hence the narrow alphabet.
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 # Databases that ClickHouse keeps for itself.
 _RESERVED = {"default", "system", "information_schema"}
@@ -29,7 +30,6 @@ class Settings(BaseSettings):
     user: str = Field("default", validation_alias="CLICKHOUSE_USER")
     password: SecretStr = Field(SecretStr(""), validation_alias="CLICKHOUSE_PASSWORD")
     secure: bool = Field(False, validation_alias="CLICKHOUSE_SECURE")
-    cluster: str | None = Field(None, validation_alias="CLICKHOUSE_CLUSTER")
     http_port: int = Field(8123, ge=1, le=65535)
     tcp_port: int = Field(9000, ge=1, le=65535)
     ui_port: int = Field(3000, ge=1, le=65535)
@@ -42,10 +42,10 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
-    @field_validator("raw_database", "database", "cluster")
+    @field_validator("raw_database", "database")
     @classmethod
-    def _plain_name(cls, name: str | None) -> str | None:
-        if name is not None and not _IDENTIFIER.fullmatch(name):
+    def _plain_name(cls, name: str) -> str:
+        if not _IDENTIFIER.fullmatch(name):
             raise ValueError(f"{name!r} is not a plain name (letters, digits and underscores)")
         return name
 
@@ -80,6 +80,11 @@ def get_settings() -> Settings:
 
     Raises UsageError that names the variables whose values cannot be used.
     """
+    if os.environ.get("CLICKHOUSE_CLUSTER"):
+        raise UsageError(
+            "CLICKHOUSE_CLUSTER is no longer supported: Footfall works on one server (ON CLUSTER made empty clones).",
+            "Unset it; CLICKHOUSE_HOST names the server.",
+        )
     try:
         return Settings()
     except ValidationError as error:

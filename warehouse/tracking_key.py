@@ -64,7 +64,7 @@ def store(warehouse: Warehouse) -> bool:
         if stored == [tuple(block.hex().upper() for block in wanted)]:
             return False
         # As insert data, never in the SQL text: statements are logged, data is not.
-        client.command("TRUNCATE TABLE {db:Identifier}.tracking_key" + warehouse.on_cluster, parameters=names)
+        client.command("TRUNCATE TABLE {db:Identifier}.tracking_key", parameters=names)
         client.insert(
             "tracking_key", [wanted], column_names=["inner", "outer"], database=settings.raw_database,
             column_type_names=["String", "String"],

@@ -1,5 +1,8 @@
 """`footfall status`, and the lock it does not need."""
 
+import pytest
+
+from cli.status import _older_than_tried
 from tests.cli.conftest import Footfall
 from warehouse.connection import Warehouse
 from warehouse.lock import exclusive
@@ -14,6 +17,13 @@ def test_an_empty_warehouse_has_a_status(footfall: Footfall, warehouse: Warehous
     assert lines["Last load"] == "none yet"
     assert lines["Last build"] == "none yet"
     assert lines["Waiting"] == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("version", "warned"), [("25.12.1.5", True), ("26.8.11.1", True), ("26.9.2.1", False), ("27.1.1", False)]
+)
+def test_a_server_older_than_any_tried_is_a_warning(version: str, warned: bool) -> None:
+    assert ("older than 26.9" in _older_than_tried(version)) is warned
 
 
 def test_the_second_writer_is_told_who_is_first(footfall: Footfall, warehouse: Warehouse) -> None:

@@ -89,7 +89,7 @@ class Disk:
                 "SELECT sum(size_in_bytes) FROM system.part_log"
                 " WHERE event_type = 'NewPart' AND database = {next:String}"
                 " AND event_time_microseconds >= {moment:DateTime64(6, 'UTC')}"
-                " AND query_id NOT IN (SELECT query_id FROM system.query_log WHERE query LIKE '%CLONE AS%')",
+                " AND query_id NOT IN (SELECT query_id FROM system.query_log WHERE query LIKE '%ATTACH PARTITION%')",
                 parameters={**self.names, "moment": moment},
             ).first_row[0]
         return int(written)

@@ -16,7 +16,7 @@ def home_in(folder: Path) -> Home:
     http_port, tcp_port = free_ports(2)
     settings = Settings(
         home=folder / "home", host=None, http_port=http_port, tcp_port=tcp_port, raw_database="raw",
-        database="analytics", cluster=None, secret=None,
+        database="analytics", secret=None,
     )  # fmt: skip
     return Home(settings, folder / "files")
 

@@ -22,6 +22,37 @@ def test_a_candidate_begins_as_clones_that_can_be_changed_without_touching_what_
     assert house.rows("SELECT count() FROM $published.users") == [(101,)]
 
 
+def test_a_clone_is_like_its_original_in_every_word(house: House) -> None:
+    publishing.prepare(house.warehouse, full_refresh=True)
+    house.do(
+        """
+        CREATE TABLE $next.sessions (
+            id UInt64 COMMENT 'key' CODEC(Delta, ZSTD),
+            day Date DEFAULT toDate('2026-01-01') + id % 90 COMMENT 'a day',
+            source LowCardinality(String) DEFAULT toString(id % 5),
+            INDEX by_source source TYPE set(10) GRANULARITY 2,
+            PROJECTION days (SELECT day, count() GROUP BY day),
+            CONSTRAINT small CHECK id < 1000000
+        )
+        ENGINE = MergeTree PARTITION BY toYYYYMM(day) ORDER BY id TTL day + INTERVAL 100 YEAR
+        SETTINGS enable_block_number_column = 1, enable_block_offset_column = 1, index_granularity = 1000
+        COMMENT 'a table'
+        """
+    )
+    house.do("INSERT INTO $next.sessions (id) SELECT number FROM numbers(1000)")
+    house.do("CREATE TABLE $next.nothing_yet (id UInt64) ENGINE = MergeTree ORDER BY id")
+    publishing.publish(house.warehouse)
+    publishing.prepare(house.warehouse)
+    words = (
+        "SELECT name, replaceAll(create_table_query, '{0}.', '') FROM system.tables WHERE database = '{0}' ORDER BY 1"
+    )
+    assert house.rows(words.format("$next")) == house.rows(words.format("$published"))
+    projected = "SELECT name, sum(rows) FROM system.projection_parts WHERE database = '{0}' AND active GROUP BY name"
+    assert house.rows(projected.format("$next")) == house.rows(projected.format("$published")) == [("days", 90)]
+    house.do("INSERT INTO $next.nothing_yet VALUES (1)")
+    assert house.rows("SELECT count() FROM $published.nothing_yet") == [(0,)]
+
+
 @pytest.mark.parametrize("mode", ["alter_update", "lightweight_update_force"])
 def test_deleted_rows_stay_deleted_from_build_to_build(house: House, mode: str) -> None:
     publishing.prepare(house.warehouse, full_refresh=True)

@@ -46,7 +46,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("FOOTFALL_HTTP_PORT", "70000"),
         ("FOOTFALL_DATABASE", "my-analytics"),
         ("FOOTFALL_DATABASE", "x`; DROP DATABASE raw"),
-        ("CLICKHOUSE_CLUSTER", "a b"),
+        ("CLICKHOUSE_CLUSTER", "main"),
         ("CLICKHOUSE_SECURE", "perhaps"),
     ],
 )
