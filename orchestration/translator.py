@@ -8,8 +8,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from warehouse.publishing import UNPUBLISHED
 
-DEFAULT_OWNERS = ("team:analytics",)
-
+DEFAULT_OWNER = "analytics"
 
 # The groups of the asset graph, in the order in which it is read: every arrow goes from a group to itself or to a later
 # one. A dbt model or seed is in the group whose name its folder has.
@@ -71,5 +70,5 @@ class FootfallTranslator(DagsterDbtTranslator):
         return spec.replace_attributes(
             group_name=group_of(node),
             kinds={"dbt", "clickhouse", kind_of(node)},
-            owners=list(spec.owners) or list(DEFAULT_OWNERS),
+            owners=[f"team:{node['config'].get('meta', {}).get('owner', DEFAULT_OWNER)}"],
         )

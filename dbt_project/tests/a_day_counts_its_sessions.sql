@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
--- Every day that this build touched counts the sessions, and the people's first ones, that started on it.
 with days as (
     select
         tenant_id,

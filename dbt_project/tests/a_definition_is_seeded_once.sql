@@ -1,6 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'funnel_steps'}}}) }}
--- A step of a funnel, and a retention definition, stands once in the seeds: of two nobody could tell which
--- holds.
 select 'funnel_definitions' as seed, tenant_id, funnel_id as id, toString(step_number) as part
 from {{ ref('funnel_definitions') }}
 group by seed, tenant_id, id, part

@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_links'}}}) }}
--- Every link that this build wrote is found from either of its ids, with the same kind and time.
 select
     tenant_id,
     if(side = 'anonymous', distinct_id, other_id) as anonymous_id,

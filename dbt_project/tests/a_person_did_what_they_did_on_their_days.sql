@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'users'}}}) }}
--- The totals of every person of this build are the sums of their days, of which most were written by earlier builds.
 with totals as (
     select
         tenant_id,

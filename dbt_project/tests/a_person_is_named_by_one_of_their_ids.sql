@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'identities'}}}) }}
--- A person's name is an id that belongs to that same person: no name is left behind when people merge or split.
 select
     tenant_id,
     distinct_id,

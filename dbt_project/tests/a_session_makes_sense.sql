@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
--- What must hold within every session, whatever its events are.
 select
     tenant_id,
     session_id,

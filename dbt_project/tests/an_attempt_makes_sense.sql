@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'funnel_events'}}}) }}
--- What must hold of every attempt that a funnel counts, whatever its events are.
 select
     events.tenant_id,
     events.funnel_id,

@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_events'}}}) }}
--- No event was written twice by this build, and no version that lost or was withdrawn is still there.
 with gone as (
     select
         tenant_id,

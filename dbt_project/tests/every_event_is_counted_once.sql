@@ -1,7 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'users'}}}) }}
--- Hours, people, their days and sessions are counted along different paths from the same events: per tenant they come
--- to the same. A row that a build forgot to delete, or to write, shows here whenever it was forgotten: so all rows are
--- summed up, but only of tenants in which this build changed something.
 with totals as (
     {% for mart in ['events_hourly', 'users', 'user_days', 'sessions'] -%}
     select

@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'funnel_conversions_daily'}}}) }}
--- What funnel_conversions_daily counts is in funnel_events: the same people on the same days.
 with figures as (
     select
         tenant_id,

@@ -1,5 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'retention'}}}) }}
--- In period 0 a cohort is whole, in later ones it is no larger; a cohort without people has no rows.
 select
     tenant_id,
     retention_id,

@@ -1,6 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
--- People's sessions are those of the days, and what people spent is what the days of their sessions took in, per tenant
--- in which this build changed something, and to the last digit.
 with totals as (
     select
         tenant_id,

@@ -1,6 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
--- A build writes a person's sessions anew from the first changed one on, so the numbers of those go without a gap up to
--- the number of all their sessions.
 with written as (
     select
         tenant_id,

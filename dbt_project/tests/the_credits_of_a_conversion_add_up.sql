@@ -1,6 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'attribution_credit'}}}) }}
--- Every model shares a conversion out as a whole, no more and no less, and all of its revenue. (Within a model the
--- parts of the revenue add up exactly; the shares are fractions, so theirs do but for rounding.)
 with models as (
     select
         tenant_id,

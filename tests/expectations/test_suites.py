@@ -12,7 +12,7 @@ from warehouse.connection import Warehouse
 TABLES: dict[str, tuple[str, list[tuple[object, ...]]]] = {
     "int_build_range": ("from_seq UInt64, to_seq UInt64", [(4, 5)]),
     "sessions": (
-        "tenant_id String, session_id String, _session_key String, session_start DateTime64(6, 'UTC'),"
+        "tenant_id String, session_id String, session_key String, session_start DateTime64(6, 'UTC'),"
         " session_end DateTime64(6, 'UTC'), session_date Date, events_count UInt64, pageviews_count UInt64,"
         " revenue Decimal(38, 6), _build_seq UInt64",
         [
@@ -95,7 +95,7 @@ def test_two_builds_that_went_well_hold(warehouse: Warehouse, candidate: str) ->
             "ALTER TABLE session_stats_daily UPDATE revenue = 4 WHERE date = '2026-01-01' SETTINGS mutations_sync = 1",
         ),
         (
-            "sessions", "the sessions of one visit do not overlap",
+            "sessions", "the sessions of one session key do not overlap",
             "ALTER TABLE sessions UPDATE session_end = '2026-01-01 12:30:00' WHERE session_id = 'old'"
             " SETTINGS mutations_sync = 1",
         ),

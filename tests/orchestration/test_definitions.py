@@ -1,10 +1,16 @@
-"""The code location as Dagster sees it, with the real dbt project."""
+"""The code location as Dagster sees it, with the real dbt project.
+
+The asset graph is kept as text in asset_graph.txt. `FOOTFALL_WRITE_ASSET_GRAPH=1 pytest` with this file writes it anew.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.cli.conftest import ROOT
 from warehouse.connection import Warehouse
@@ -39,23 +45,26 @@ print(json.dumps({
 """
 
 
-def describe(warehouse: Warehouse) -> dict[str, Any]:
+ASSET_GRAPH = Path(__file__).with_name("asset_graph.txt")
+
+
+@pytest.fixture(scope="module")
+def seen(shared_warehouse: Warehouse) -> dict[str, Any]:
     """What the code location holds, as plain data."""
     result = subprocess.run(
         [sys.executable, "-c", DESCRIBE],
         cwd=ROOT,
-        env={**os.environ, "FOOTFALL_HOME": str(warehouse.settings.home)},
+        env={**os.environ, "FOOTFALL_HOME": str(shared_warehouse.settings.home)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    seen: dict[str, Any] = json.loads(result.stdout)
-    return seen
+    described: dict[str, Any] = json.loads(result.stdout)
+    return described
 
 
-def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_look_for_it(warehouse: Warehouse) -> None:
-    seen = describe(warehouse)
+def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_look_for_it(seen: dict[str, Any]) -> None:
 
     assert sorted(seen["models"]) == sorted(seen["manifest"])
     assert {"build_models", "expectations", "published"} == set(seen["job"])
@@ -74,8 +83,7 @@ def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_lo
     assert seen["sensors"] == ["landing_folder"]
 
 
-def test_the_graph_reads_from_left_to_right(warehouse: Warehouse) -> None:
-    seen = describe(warehouse)
+def test_the_graph_reads_from_left_to_right(seen: dict[str, Any]) -> None:
     place = {subject: number for number, subject in enumerate(seen["subjects"])}
     assert set(seen["groups"].values()) == set(place)
     back = [
@@ -84,3 +92,15 @@ def test_the_graph_reads_from_left_to_right(warehouse: Warehouse) -> None:
         if place[seen["groups"][parent]] > place[seen["groups"][child]]
     ]
     assert back == []
+
+
+def test_the_asset_graph_is_the_one_that_is_written_down(seen: dict[str, Any]) -> None:
+    parents: dict[str, list[str]] = {key: [] for key in seen["groups"]}
+    for parent, child in seen["arrows"]:
+        parents[child].append(parent)
+    by_place = sorted(parents, key=lambda key: (seen["subjects"].index(seen["groups"][key]), key))
+    lines = [f"{seen['groups'][key]:<12}{key:<32}<- {' '.join(sorted(parents[key]))}".rstrip(" <-") for key in by_place]
+    graph = "\n".join(lines) + "\n"
+    if os.environ.get("FOOTFALL_WRITE_ASSET_GRAPH"):
+        ASSET_GRAPH.write_text(graph, encoding="utf-8")
+    assert graph == ASSET_GRAPH.read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
 {#
     No two rows of the model share the key. Only keys that this build wrote are looked up, so that the test costs what
-    changed; the rest was tested by the build that wrote it.
+    changed; the rest was tested by the build that wrote it. `whole`: a small table that every build writes anew.
 #}
-{% test unique_key(model, columns) %}
+{% test unique_key(model, columns, whole=false) %}
     {#- all rows: the macro get_where_subquery would otherwise leave only those of this build -#}
     {{ config(where='true') }}
     {%- set keys = columns | join(', ') %}
@@ -10,7 +10,7 @@
         {{ keys }},
         count() as rows_count
     from {{ model }}
-    {% if not is_full_build() -%}
+    {% if not whole and not is_full_build() -%}
     where
         -- most rows are none of them: a number is looked up much faster than a wide key
         cityHash64({{ keys }}) in (

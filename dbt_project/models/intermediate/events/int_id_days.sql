@@ -1,7 +1,7 @@
 {{ config(order_by=['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}
 {% set changed = follow('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) %}
--- One row per (tenant_id, distinct_id, event_date, session_key): what one id did in one visit on one day. People are
--- counted from here, and it leads from an id to the places in int_events where its events are.
+-- One row per (tenant_id, distinct_id, event_date, session_key): what one id did under one session key on one
+-- day. People are counted from here, and it leads from an id to the places in int_events where its events are.
 select
     tenant_id,
     distinct_id,

@@ -1,5 +1,5 @@
 {{ config(order_by=['tenant_id', 'anonymous_id', 'user_id']) }}
--- One row per place (link, day, visit) where an event that states a link came or went in this build.
+-- One row per place (link, day, session key) where an event that states a link came or went in this build.
 select distinct
     tenant_id,
     link.anonymous_id as anonymous_id,

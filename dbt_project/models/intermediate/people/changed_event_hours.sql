@@ -30,7 +30,7 @@ ids as {{ once() }} (
     group by tenant_id, user_id, distinct_id
 ),
 
-moved_visits as {{ once() }} (
+moved_keys as {{ once() }} (
     select
         id_days.tenant_id as tenant_id,
         id_days.event_date as event_date,
@@ -47,5 +47,5 @@ from {{ ref('changed_events') }}
 union distinct
 select tenant_id, event_date as date, event, toHour(timestamp) as hour
 from {{ ref('int_events') }}
-where {{ among(['tenant_id', 'event_date', 'session_key'], 'moved_visits') }}
+where {{ among(['tenant_id', 'event_date', 'session_key'], 'moved_keys') }}
 {% endcall %}

@@ -1,7 +1,7 @@
 {{ config(order_by=['tenant_id', 'distinct_id', 'name', 'event_date', 'session_key']) }}
 {% set changed = follow('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) %}
 -- One row per (tenant_id, distinct_id, name, event_date, session_key): the last `$set` and the first `$set_once` of an
--- attribute in one visit on one day, each as (time, event, JSON value); an empty event id means there was none.
+-- attribute under one session key on one day, each as (time, event, JSON value); an empty event id: there was none.
 with attributes as (
     select
         tenant_id,

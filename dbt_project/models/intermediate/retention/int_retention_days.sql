@@ -39,7 +39,7 @@ matched_days as (
         and days.tenant_id in (select tenant_id from new_matchers where event = '' and filter = '')
 ),
 
--- the ids and visits of the changed people lead to their events
+-- the ids and session keys of the changed people lead to their events
 changed_ids as {{ once() }} (
     select tenant_id, distinct_id, user_id
     from {{ ref('identities') }}
@@ -48,7 +48,7 @@ changed_ids as {{ once() }} (
         and tenant_id in (select tenant_id from known_matchers where event != '' or filter != '')
 ),
 
-changed_visits as {{ once() }} (
+keys_of_changed_days as {{ once() }} (
     select id_days.tenant_id as tenant_id, id_days.event_date as event_date, id_days.session_key as session_key
     from {{ ref('int_id_days') }} as id_days
     inner join changed_ids as ids on id_days.tenant_id = ids.tenant_id and id_days.distinct_id = ids.distinct_id
@@ -69,7 +69,7 @@ events_of_changed_days as (
     from {{ ref('int_events') }} as events
     inner join changed_ids as ids on events.tenant_id = ids.tenant_id and events.distinct_id = ids.distinct_id
     where
-        {{ among(['tenant_id', 'event_date', 'session_key'], 'changed_visits', of='events') }}
+        {{ among(['tenant_id', 'event_date', 'session_key'], 'keys_of_changed_days', of='events') }}
         and (events.tenant_id, ids.user_id, events.event_date) in (
             select tenant_id, user_id, date from {{ ref('changed_user_days') }}
         )

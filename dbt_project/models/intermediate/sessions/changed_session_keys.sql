@@ -1,5 +1,5 @@
 {{ config(order_by=['tenant_id', 'session_key']) }}
--- One row per unit of sessionization (a session id, or a device without) in which events changed, with the stretch of
+-- One row per session key (a session id, or a device without) in which events changed, with the stretch of
 -- time to cut anew. With a session id that is all of it. Without, it reaches over every island (run of events without
 -- a long silence) that a changed event lies in or within the timeout of: no event outside can feel the change.
 {% set timeout = 'toIntervalMinute(' ~ var('session_timeout_minutes') ~ ')' %}

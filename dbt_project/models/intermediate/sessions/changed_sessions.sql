@@ -40,16 +40,16 @@ cut_sessions as (
 before as (
     select
         tenant_id,
-        _session_key as session_key,
+        session_key,
         session_start,
         session_id,
         session_date,
         user_id
     from {{ before('sessions', {
-        'tenant_id': 'String', '_session_key': 'String', 'session_start': "DateTime64(6, \\'UTC\\')",
+        'tenant_id': 'String', 'session_key': 'String', 'session_start': "DateTime64(6, \\'UTC\\')",
         'session_id': 'String', 'session_date': 'Date', 'user_id': 'String'
     }) }}
-    where (tenant_id, session_date, _session_key, session_start) in (
+    where (tenant_id, session_date, session_key, session_start) in (
         select tenant_id, session_date, session_key, session_start from {{ ref('changed_sessions_before') }}
         union distinct
         select tenant_id, session_date, session_key, session_start from moved_sessions

@@ -31,7 +31,7 @@ with events as (
 
 -- What was sent with a session id on one day, and is not too long, is one session as it stands: nearly all of it. The
 -- rest is cut.
-long_units as (
+long_keys as (
     select
         tenant_id,
         session_key
@@ -48,7 +48,7 @@ events_to_cut as (
     from events
     where
         {{ is_derived('session_key') }}
-        or (tenant_id, session_key) in (select tenant_id, session_key from long_units)
+        or (tenant_id, session_key) in (select tenant_id, session_key from long_keys)
 ),
 
 starts as (
@@ -85,7 +85,7 @@ whole_events as (
     from events
     where
         not {{ is_derived('session_key') }}
-        and (tenant_id, session_key) not in (select tenant_id, session_key from long_units)
+        and (tenant_id, session_key) not in (select tenant_id, session_key from long_keys)
 ),
 
 facts as (

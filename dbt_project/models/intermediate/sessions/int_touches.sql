@@ -25,6 +25,5 @@ where
     {{ only_changed(
         'changed_session_rows',
         ['tenant_id', 'session_date', 'session_key', 'session_start'],
-        where="change = 'after'",
-        own_columns=['tenant_id', 'session_date', '_session_key', 'session_start']
+        where="change = 'after'"
     ) }}

@@ -1,13 +1,9 @@
 {{ config(
-    order_by=['tenant_id', 'session_date', '_session_key', 'session_start'],
+    order_by=['tenant_id', 'session_date', 'session_key', 'session_start'],
     partition_by='toYYYYMM(session_date)',
     query_settings={'short_circuit_function_evaluation': 'disable'},
 ) }}
-{% do follow(
-    'changed_session_rows',
-    ['tenant_id', 'session_date', 'session_key', 'session_start'],
-    own_columns=['tenant_id', 'session_date', '_session_key', 'session_start']
-) %}
+{% do follow('changed_session_rows', ['tenant_id', 'session_date', 'session_key', 'session_start']) %}
 -- One row per (tenant_id, session_id).
 with facts as (
     select *
@@ -83,8 +79,7 @@ select
     facts.city as city,
     facts.timezone as timezone,
     facts.revenue as revenue,
-    -- operational
-    facts.session_key as _session_key,
+    facts.session_key as session_key,
     {{ build_seq() }} as _build_seq
 from facts
 inner join people

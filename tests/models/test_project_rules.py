@@ -1,0 +1,151 @@
+"""What holds of the dbt project as a whole, by its manifest: the rules of dbt's project evaluator that apply."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.project import manifest, project_dir
+from orchestration.translator import SUBJECTS
+from warehouse.connection import Warehouse
+
+# Each exception with its reason.
+READ_RAW_OUTSIDE_STAGING = {
+    "int_build_range": "staging says how a load stands in this build, so the build's range comes before staging",
+    "users": "the key of the tracking ids is read where it is used, and never copied out of raw",
+}
+MARTS_THAT_READ_STAGING = {
+    "funnel_steps": "a definition is shown as staging reads it: nothing lies between",
+    "retention_definitions": "a definition is shown as staging reads it: nothing lies between",
+}
+STAGING_THAT_READS_MORE_THAN_RAW = {
+    "stg_loads": "how a load stands depends on the range of this build",
+    "stg_funnel_steps": "a funnel for all tenants is one per tenant, and the tenants are known from their events",
+}
+KEYS_TESTED_OTHERWISE = {
+    "int_events": "the test an_event_stands_once looks for the same at the cost of the change",
+    "events": "a view of int_events, a row for a row",
+}
+# Feeds are keys of one build, read with `in`: a key that stands twice changes nothing. Staging models are views of raw
+# rows or definitions: the tables made of them are tested.
+UNTESTED_KEYS = ("changed_", "stg_")
+# dbt makes such a name of a test's type, model and arguments when nobody names it.
+GENERATED_NAME = re.compile(r"^(unique_key|belongs_to|is_not_empty|is_zero_or_one|accepted_values|not_null|unique)_")
+
+
+@pytest.fixture(scope="module")
+def nodes(server: Warehouse) -> dict[str, dict[str, Any]]:
+    """All nodes of the manifest, by unique id."""
+    parsed: dict[str, dict[str, Any]] = json.loads(manifest(server.settings, project_dir()).read_text())["nodes"]
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def models(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The models by name."""
+    return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
+
+
+def layer(node: dict[str, Any]) -> str:
+    """staging, intermediate or marts."""
+    return Path(node["path"]).parts[0]
+
+
+def readers(models: dict[str, dict[str, Any]], of: str, in_layers: set[str]) -> set[str]:
+    """Models in these layers that read a model of the layer `of`, or with `of='raw'` a source."""
+    found = set()
+    for name, node in models.items():
+        for unique_id in node["depends_on"]["nodes"]:
+            kind, _, read = unique_id.split(".", 2)
+            read_layer = "raw" if kind == "source" else layer(models[read]) if kind == "model" else ""
+            if read_layer == of and layer(node) in in_layers:
+                found.add(name)
+    return found
+
+
+def test_only_staging_reads_raw(models: dict[str, dict[str, Any]]) -> None:
+    assert readers(models, "raw", {"intermediate", "marts"}) == set(READ_RAW_OUTSIDE_STAGING)
+
+
+def test_marts_do_not_read_staging(models: dict[str, dict[str, Any]]) -> None:
+    assert readers(models, "staging", {"marts"}) == set(MARTS_THAT_READ_STAGING)
+
+
+def test_staging_reads_raw_seeds_and_staging_alone(models: dict[str, dict[str, Any]]) -> None:
+    found = readers(models, "intermediate", {"staging"}) | readers(models, "marts", {"staging"})
+    assert found == set(STAGING_THAT_READS_MORE_THAN_RAW)
+
+
+def test_every_model_lies_in_the_folder_of_its_layer_and_subject(models: dict[str, dict[str, Any]]) -> None:
+    prefixes = {"staging": ("stg_",), "intermediate": ("changed_", "int_")}
+    lost = [
+        node["path"]
+        for name, node in models.items()
+        if Path(node["path"]).parts[1:] != (Path(node["path"]).parts[1], f"{name}.sql")
+        or Path(node["path"]).parts[1] not in SUBJECTS
+        or (layer(node) in prefixes) != name.startswith(("stg_", "changed_", "int_"))
+        or not name.startswith(prefixes.get(layer(node), ""))
+    ]
+    assert lost == []
+
+
+def test_every_model_names_its_grain_and_owner_and_describes_itself(models: dict[str, dict[str, Any]]) -> None:
+    lacking = {
+        name: missing
+        for name, node in models.items()
+        if (
+            missing := [
+                what
+                for what, said in (
+                    ("description", node["description"]),
+                    ("meta.owner", node["config"]["meta"].get("owner")),
+                    ("meta.grain", node["config"]["meta"].get("grain")),
+                )
+                if not said
+            ]
+        )
+    }
+    assert lacking == {}
+
+
+def test_a_grain_is_made_of_described_columns(models: dict[str, dict[str, Any]]) -> None:
+    unknown = {
+        name: sorted(set(node["config"]["meta"]["grain"]) - set(node["columns"])) for name, node in models.items()
+    }
+    assert {name: columns for name, columns in unknown.items() if columns} == {}
+
+
+def test_the_key_that_is_tested_is_the_grain(
+    nodes: dict[str, dict[str, Any]], models: dict[str, dict[str, Any]]
+) -> None:
+    tested = {
+        node["attached_node"].split(".")[-1]: node["test_metadata"]["kwargs"]["columns"]
+        for node in nodes.values()
+        if (node.get("test_metadata") or {}).get("name") == "unique_key"
+    }
+    grains = {name: node["config"]["meta"]["grain"] for name, node in models.items()}
+    assert {name: grains[name] for name in tested} == tested
+    untested = {name for name in set(models) - set(tested) if not name.startswith(UNTESTED_KEYS)}
+    assert untested == set(KEYS_TESTED_OTHERWISE)
+
+
+def test_every_feed_and_every_state_is_read_by_a_model(models: dict[str, dict[str, Any]]) -> None:
+    read = {unique_id.split(".")[-1] for node in models.values() for unique_id in node["depends_on"]["nodes"]}
+    assert {name for name, node in models.items() if layer(node) != "marts"} - read == set()
+
+
+def test_no_model_names_a_table_but_by_ref_or_source(models: dict[str, dict[str, Any]]) -> None:
+    named = {}
+    for name, node in models.items():
+        sql = re.sub(r"\{[{%#].*?[}%#]\}|--[^\n]*", "", node["raw_code"], flags=re.DOTALL)
+        named[name] = re.findall(r"\b(?:from|join)\s+[`\"]?\w+[`\"]?\.[`\"]?\w+", sql, flags=re.IGNORECASE)
+    assert {name: tables for name, tables in named.items() if tables} == {}
+
+
+def test_every_data_test_has_a_name_and_a_sentence_of_its_own(nodes: dict[str, dict[str, Any]]) -> None:
+    tests = [node for node in nodes.values() if node["resource_type"] == "test"]
+    assert len(tests) > 80
+    assert [node["name"] for node in tests if GENERATED_NAME.match(node["name"])] == []
+    assert [node["name"] for node in tests if not node["description"].strip().endswith((".", ".)"))] == []
