@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.console import out, progress
+from ingest import landing_folder
 from ingest.loading import LoadResult, load_paths
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
@@ -15,6 +16,7 @@ def run_load(table: str, paths: Sequence[Path], *, tenant: str, mapping: dict[st
     """Load and print a line per file; raises FootfallError in the end if any file failed."""
     settings = get_settings()
     with connect(settings) as warehouse, exclusive(settings, f"load {table}"):
+        landing_folder.create(settings)
         results = load(warehouse, table, paths, tenant=tenant, mapping=mapping, replace=replace)
     failed = [result for result in results if result.status == "failed"]
     if failed:

@@ -60,7 +60,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (file for file in sorted(path.rglob("*")) if _kind(file) and file.is_file())
+            inside = (file for file in sorted(path.rglob("*")) if is_readable(file) and file.is_file())
             found += [
                 file for file in inside if not any(name.startswith((".", "_")) for name in file.relative_to(path).parts)
             ]
@@ -80,6 +80,11 @@ def kind_of(path: Path) -> str:
             f"It reads {', '.join(KINDS)}, plain or with {' or '.join(COMPRESSIONS)} behind.",
         )
     return kind
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file of that name is of a kind that Footfall reads."""
+    return _kind(path) is not None
 
 
 def _kind(path: Path) -> str | None:

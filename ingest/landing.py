@@ -1,37 +1,36 @@
-"""The landing folder, $FOOTFALL_HOME/landing/<table>/YYYY-MM-DD: the loads of a day are what lies there.
+"""Loading a day of the landing folder: the loads of the day become what lies there.
 
-The folder is the truth: a file that changed supersedes its earlier load, and so does one that vanished.
+The folder is the truth: a file that changed supersedes its earlier load, and so does one that vanished, or one that
+is to be read with other options (footfall.yml).
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from ingest import files, ledger, raw_tables
+from ingest import files, landing_folder, ledger, raw_tables
+from ingest.landing_options import options_of
 from ingest.loading import Loader, LoadResult
 from ingest.spellings import Table, table_named
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
 
 
-def folder(warehouse: Warehouse, table: str, day: date) -> Path:
-    """Where the files of a table and a day are put."""
-    return warehouse.settings.home / "landing" / table / day.isoformat()
-
-
 def load_day(warehouse: Warehouse, table: str, day: date) -> list[LoadResult]:
     """Make the loads of a landing day what its folder holds; the caller holds the writer lock.
 
     A file that failed leaves its earlier load standing: bad input never costs good data. Raises FootfallError if the
-    day has loads and the landing folder is empty or not there at all.
+    day has loads and the landing folder is empty or not there at all, or if a footfall.yml cannot be used.
     """
     return list(_load_day(warehouse, table, day))
 
 
 def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResult]:
     target = table_named(table)
-    place, partition = folder(warehouse, target.name, day), day.isoformat()
-    loader = Loader(warehouse, target)
+    landing, partition = landing_folder.folder(warehouse.settings), day.isoformat()
+    place = landing / target.name / partition
+    options = options_of(landing, target, partition)
+    loader = Loader(warehouse, target, options.tenant, options.map)
     raw_tables.create(warehouse)
     _require_landing(place.parent, _standing(warehouse, target, partition))
     found = files.find([place]) if place.exists() else []

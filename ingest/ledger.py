@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -111,6 +111,16 @@ def below(client: Client, raw: str, path: str) -> list[Load]:
 def called(client: Client, raw: str, name: str) -> list[Load]:
     """The line of the ledger with this load_id or load_seq, if there is one."""
     return [Load(*row) for row in client.query(_CALLED, parameters={"raw": raw, "name": name}).result_rows]
+
+
+def first_day(client: Client, raw: str) -> date | None:
+    """The first landing day, or day of a commit, among the loads that stand; None if none stands."""
+    first = client.query(
+        "SELECT min(if(partition != '', partition, toString(toDate(committed_at)))) FROM {raw:Identifier}.loads FINAL "
+        "WHERE status = 'committed' AND content_hash != ''",
+        parameters={"raw": raw},
+    ).first_row[0]
+    return date.fromisoformat(first) if first else None
 
 
 def commit(client: Client, raw: str, load: Load, superseded: Sequence[Load] = ()) -> Load:

@@ -273,7 +273,7 @@ class Loader:
         missing = [column for column in mapped if column not in names]
         if missing:
             raise files.FileProblem(
-                f"it has no column {missing[0]!r}, which --map names",
+                f"it has no column {missing[0]!r}, which --map (or a footfall.yml) names",
                 f"Its columns are: {', '.join(names[:50])}.",
             )
         known = {spelling for field in self._table.mapped(self._mapping) for spelling in field.outer}

@@ -1,19 +1,25 @@
-"""The jobs and what starts them: schedules and the sensor on the landing folder, all off until switched on."""
+"""The jobs and what starts them: schedules and sensors, off until switched on but for the one that keeps the record."""
 
-import json
-from collections.abc import Iterator
+from datetime import timedelta
 
 import dagster as dg
 
-from orchestration.landing_state import landing_state
+from orchestration import load_records
+from orchestration.landing_days import LANDING_DAYS
 from orchestration.model_assets import model_assets
+from orchestration.plan import make_plan
 from orchestration.publication import published
-from orchestration.raw_assets import LANDING_DAYS, landing_assets
+from orchestration.raw_assets import landing_assets
+from warehouse.connection import connect
 from warehouse.settings import get_settings
+
+_TABLES = dg.AssetSelection.assets(model_assets, published)
+# For a run that waited for the lock in vain; what fails in an asset is repeated there, if it may heal.
+RETRIED = {"dagster/max_retries": "3", "dagster/retry_on_asset_or_op_failure": "false"}
 
 build_warehouse = dg.define_asset_job(
     "build_warehouse",
-    selection=dg.AssetSelection.assets(model_assets, published),
+    selection=_TABLES,
     description="Builds all tables for the loads committed since the last build, checks them, publishes them if "
     "every blocking check passes. Ends at once if there is nothing to build. `footfall build` runs this job.",
 )
@@ -22,42 +28,56 @@ load_landing = dg.define_asset_job(
     "load_landing",
     selection=dg.AssetSelection.assets(*landing_assets),
     partitions_def=LANDING_DAYS,
-    # For a run that waited for the lock in vain; what fails in an asset is repeated there, if it may heal.
-    tags={"dagster/max_retries": "3", "dagster/retry_on_asset_or_op_failure": "false"},
-    description="Loads a day of the landing folder; files that are already loaded are skipped.",
+    tags=RETRIED,
+    description="Loads days of the landing folder; files that are already loaded are skipped.",
 )
 
-hourly_build = dg.ScheduleDefinition(
-    name="hourly_build",
+load_and_build = dg.define_asset_job(
+    "load_and_build",
+    selection=dg.AssetSelection.assets(*landing_assets) | _TABLES,
+    partitions_def=LANDING_DAYS,
+    tags=RETRIED,
+    description="Loads days of the landing folder, then builds, checks and publishes all tables.",
+)
+
+
+@dg.schedule(
     job=build_warehouse,
     cron_schedule="15 * * * *",
-    description="Builds what has been loaded since the last build; a second's work if that is nothing.",
+    description="Builds what has been loaded since the last build; starts no run if that is nothing.",
 )
+def hourly_build(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a build if there is anything to build."""
+    with connect(get_settings()) as warehouse:
+        plan = make_plan(warehouse)
+    if plan.nothing_to_do:
+        return dg.SkipReason("Nothing waits to be built: the published tables contain every committed load.")
+    return dg.RunRequest()
 
-daily_landing = dg.build_schedule_from_partitioned_job(
-    load_landing,
-    name="daily_landing",
-    hour_of_day=1,
+
+@dg.schedule(
+    job=load_landing,
+    cron_schedule="0 1 * * *",
+    execution_timezone="UTC",
     description="Loads yesterday's landing folder, for those who do not use the sensor.",
 )
+def daily_landing(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for yesterday (UTC), the day that has ended when this runs."""
+    yesterday = context.scheduled_execution_time.date() - timedelta(days=1)
+    if yesterday < LANDING_DAYS.start.date():
+        return dg.SkipReason(f"{yesterday} is before the first landing day, {LANDING_DAYS.start.date()}.")
+    return dg.RunRequest(partition_key=yesterday.isoformat())
 
 
 @dg.sensor(
-    job=load_landing,
-    minimum_interval_seconds=60,
-    description="Loads a landing day as soon as a file in it is new, changed or gone.",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Records loads of the command line as materializations of the raw tables. Starts no runs.",
 )
-def landing_folder(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Request a run for every landing day whose files look different from what the last tick saw."""
-    seen = json.loads(context.cursor) if context.cursor else {}
-    # A day that is not yet one is seen once it is.
-    valid = set(LANDING_DAYS.get_partition_keys())
-    state = landing_state(get_settings().home / "landing")
-    now = {day: files for day, files in state.items() if day in valid}
-    changed = sorted(day for day in seen.keys() | now.keys() if seen.get(day) != now.get(day) and day in valid)
-    context.update_cursor(json.dumps(now, sort_keys=True))
-    for day in changed:
-        # No run key: Dagster starts no run for one it knows, and a day may come to look as it did before.
-        yield dg.RunRequest(partition_key=day)
-    if not changed:
-        yield dg.SkipReason("No landing day has changed.")
+def loads_of_the_command_line(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Tell Dagster what the ledger knows."""
+    with connect(get_settings()) as warehouse:
+        told = load_records.tell(context.instance, warehouse)
+    if not told:
+        return dg.SkipReason("Every load is recorded.")
+    return dg.SkipReason(f"Recorded: {', '.join(sorted({each.asset_key.to_user_string() for each in told}))}.")

@@ -1,15 +1,26 @@
 """The raw tables as assets: those with a landing folder are loaded by landing day, the others are only shown."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import dagster as dg
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from pydantic import Field
 
+from ingest import landing_folder
 from ingest.landing import load_day
-from orchestration.landing_state import LANDING_TABLES
+from ingest.loading import LoadResult
+from orchestration import load_records
+from orchestration.landing_days import LANDING_DAYS
 from orchestration.resources import WarehouseResource
+from warehouse.connection import Warehouse
+from warehouse.errors import FootfallError
+from warehouse.settings import get_settings
 
-# A landing day is the day a file was put into the landing folder, so none is older than this project.
-LANDING_DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", end_offset=1)
+# For a warehouse that goes away for a moment; the sensor comes back to days that failed for longer.
+_RETRIES = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 
 _DESCRIPTIONS = {
     "events": "Raw events of every committed load, as sent. One row per accepted line.",
@@ -22,47 +33,177 @@ _DESCRIPTIONS = {
 }
 
 
-def _landing_asset(table: str) -> dg.AssetsDefinition:
+class LandingConfig(dg.Config):
+    """What the sensor asks of a run over a range of days."""
+
+    days: list[str] = Field(
+        default=[],
+        description="Load only these days of the partition range; all of them if none is named. The sensor names the "
+        "days in which something changed.",
+    )
+
+
+@dataclass(frozen=True)
+class _Day:
+    """What became of a landing day; `problem` is empty if all of it is loaded."""
+
+    key: str
+    results: Sequence[LoadResult] = ()
+    problem: str = ""
+    is_retryable: bool = False
+
+
+def landing_asset(table: str, days: dg.PartitionsDefinition[str] = LANDING_DAYS) -> dg.AssetsDefinition:
+    """The asset of a raw table that has a landing folder, with these partitions."""
+
     @dg.asset(
         key=["raw", table],
         group_name="raw",
-        description=f"{_DESCRIPTIONS[table]} A partition is a day of the landing folder, "
-        f"landing/{table}/YYYY-MM-DD; the folder is the truth: loading a day again follows what changed in it.",
+        description=f"{_DESCRIPTIONS[table]} A partition is a day of delivery: the files of "
+        f"landing/{table}/YYYY-MM-DD, and what `footfall load` brought on that day. The folder is the truth: loading a "
+        "day again follows what changed in it.",
         kinds={"clickhouse"},
         owners=["team:analytics"],
-        partitions_def=LANDING_DAYS,
+        partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        # For a warehouse that goes away for a moment.
-        retry_policy=dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+        retry_policy=_RETRIES,
+        # Where not every day of the range was loaded, those that were are recorded one by one instead.
+        output_required=False,
     )
-    def landing(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        results = [
-            result
-            for key in context.partition_keys
-            for result in load_day(warehouse.get(), table, date.fromisoformat(key))
-        ]
-        for result in results:
-            context.log.info(str(result))
-        failures = [result for result in results if result.status == "failed"]
-        if failures:
-            raise dg.Failure(
-                f"{len(failures)} of {len(results)} files could not be loaded; the others are committed.",
-                metadata={str(result.path): str(result.reason) for result in failures},
-                allow_retries=any(result.may_heal for result in failures),
-            )
-        return dg.MaterializeResult(
-            metadata={
-                "files": len(results),
-                "rows accepted": sum(result.rows_accepted for result in results),
-                "rows rejected": sum(result.rows_rejected for result in results),
-                "rows duplicate": sum(result.rows_duplicate for result in results),
-            }
-        )
+    def landing(
+        context: dg.AssetExecutionContext, config: LandingConfig, warehouse: WarehouseResource
+    ) -> Iterator[dg.MaterializeResult]:
+        opened = warehouse.get()
+        load_records.tell(context.instance, opened, days)
+        keys = context.partition_keys
+        chosen = [key for key in keys if not config.days or key in config.days]
+        outcomes = list(_load_days(context, opened, table, chosen))
+        failed = [day for day in outcomes if day.problem]
+        if any(day.is_retryable for day in failed) and context.retry_number < _RETRIES.max_retries:
+            raise _failure(failed, len(chosen), allow_retries=True)
+        with opened.client() as client:
+            raw = opened.settings.raw_database
+            if not failed and len(chosen) == len(keys):
+                for day in outcomes:
+                    figures = load_records.figures(client, raw, table, day.key) | _counts(day)
+                    context.add_asset_metadata(figures, partition_key=day.key)
+                version = load_records.data_version(client, raw, table)
+                yield dg.MaterializeResult(data_version=dg.DataVersion(version))
+            else:
+                for day in outcomes:
+                    if not day.problem:
+                        recorded = load_records.materialization(client, raw, table, day.key)
+                        context.log_event(recorded.with_metadata({**recorded.metadata, **_counts(day)}))
+        load_records.tell(context.instance, opened, days)
+        if failed:
+            raise _failure(failed, len(chosen), allow_retries=False)
 
     return landing
 
 
-landing_assets = [_landing_asset(table) for table in LANDING_TABLES]
+def _load_days(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, keys: Sequence[str]
+) -> Iterator[_Day]:
+    """Load day after day and tell the log of each file; one that fails leaves the others alone."""
+    for done, key in enumerate(keys):
+        try:
+            results = load_day(warehouse, table, date.fromisoformat(key))
+        except FootfallError as error:
+            context.log.error(f"{key} could not be loaded. {error}")
+            yield _Day(key, problem=str(error))
+        except (ClickHouseError, OSError) as error:
+            # Without a warehouse it would be the same with every day that is left.
+            context.log.error(f"The warehouse went away while {key} was being loaded. {error}")
+            yield from (_Day(left, problem="the warehouse went away", is_retryable=True) for left in keys[done:])
+            return
+        else:
+            yield _said(context, table, key, results)
+
+
+def _said(context: dg.AssetExecutionContext, table: str, key: str, results: Sequence[LoadResult]) -> _Day:
+    for result in results:
+        (context.log.error if result.status == "failed" else context.log.info)(f"{key}: {sentence(result)}")
+    if not results:
+        context.log.info(f"{key}: landing/{table} has no file for this day, and nothing is loaded from it.")
+    failed = [result for result in results if result.status == "failed"]
+    return _Day(
+        key,
+        results,
+        problem="; ".join(f"{result.path.name}: {result.reason}" for result in failed),
+        is_retryable=any(result.may_heal for result in failed),
+    )
+
+
+def sentence(result: LoadResult) -> str:
+    """What became of a file: `orders.csv is loaded: 1,000 rows accepted, 2 rejected, 0 duplicate.`"""
+    reason = result.reason.rstrip(".")
+    if result.status == "failed":
+        return f"{result.path.name} could not be loaded: {reason}."
+    if result.status == "skipped":
+        return f"{result.path.name} is there already, with the same content."
+    if not result.load_id:
+        return f"The rows of {result.path.name} are withdrawn: {reason}."
+    rows = f"{result.rows_accepted:,} rows accepted, {result.rows_rejected:,} rejected"
+    instead = ", in place of its earlier content" if result.status == "superseded" else ""
+    why = f" ({reason})" if reason else ""
+    return f"{result.path.name} is loaded{instead}: {rows}, {result.rows_duplicate:,} duplicate{why}."
+
+
+def _counts(day: _Day) -> dict[str, Any]:
+    """How many files this run loaded, withdrew or found there already, beside what stands of the day."""
+    withdrawn = sum(result.status == "superseded" and not result.load_id for result in day.results)
+    skipped = sum(result.status == "skipped" for result in day.results)
+    return {
+        "files loaded now": len(day.results) - withdrawn - skipped,
+        "files there already": skipped,
+        "files withdrawn": withdrawn,
+    }
+
+
+def _failure(failed: Sequence[_Day], of: int, *, allow_retries: bool) -> dg.Failure:
+    problems = {day.key: day.problem for day in failed}
+    told = "; ".join(f"{key} ({problem.rstrip('.')})" for key, problem in list(problems.items())[:3])
+    more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+    others = " The other days are loaded." if len(failed) < of else ""
+    days = "day" if of == 1 else "days"
+    return dg.Failure(
+        f"{len(failed)} of {of} landing {days} could not be loaded as a whole: {told}{more}.{others}",
+        metadata=problems,
+        allow_retries=allow_retries,
+    )
+
+
+def _files_check(table: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=["raw", table],
+        name="every_file_can_be_loaded",
+        description="Nothing lies in the landing folder where no load looks: outside a folder of a day, in one of a "
+        "day that does not exist, before the earliest day; and every footfall.yml can be used.",
+    )
+    def every_file_can_be_loaded() -> dg.AssetCheckResult:
+        return files_check_result(table)
+
+    return every_file_can_be_loaded
+
+
+def files_check_result(table: str) -> dg.AssetCheckResult:
+    """Whether all files of a table's landing folder can be loaded; events also answer for what lies beside both."""
+    landing = landing_folder.folder(get_settings())
+    of_none = {""} if table == landing_folder.TABLES[0] else set()
+    strays = [stray for stray in landing_folder.strays(landing) if stray.table in {table} | of_none]
+    shown = [
+        dg.TableRecord({"file": str(stray.path.relative_to(landing)), "reason": stray.reason}) for stray in strays[:100]
+    ]
+    return dg.AssetCheckResult(
+        passed=not strays,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"files": len(strays)} | ({"which": dg.MetadataValue.table(shown)} if shown else {}),
+        description="; ".join(map(str, strays[:3])) or None,
+    )
+
+
+landing_assets = [landing_asset(table) for table in landing_folder.TABLES]
+landing_checks = [_files_check(table) for table in landing_folder.TABLES]
 
 shown_assets = [
     dg.AssetSpec(
@@ -73,5 +214,5 @@ shown_assets = [
         owners=["team:analytics"],
     )
     for table, description in _DESCRIPTIONS.items()
-    if table not in LANDING_TABLES
+    if table not in landing_folder.TABLES
 ]

@@ -67,6 +67,12 @@ def running_server(home: Path, http_port: int, tcp_port: int) -> Iterator[Endpoi
         yield endpoint
 
 
+def is_running(home: Path) -> bool:
+    """Whether the server of `home` runs or is starting; starts none."""
+    running = ServerFiles.of_home(home).running
+    return running.exists() and _is_locked(running)
+
+
 def _lock_within(file: IO[str], how: int, seconds: float, files: ServerFiles, trouble: str) -> None:
     deadline = time.monotonic() + seconds
     while True:

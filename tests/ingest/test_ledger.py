@@ -323,3 +323,22 @@ def test_a_file_that_changes_while_it_is_loaded_is_loaded_later(desk: Desk) -> N
     assert ids(desk) == [] and desk.remains() == 0
     assert desk.load(path).status == "loaded"
     assert ids(desk) == ["new"]
+
+
+def test_other_options_load_a_day_again(desk: Desk, folder: Path) -> None:
+    (folder / "a.ndjson").write_bytes(ndjson([event(event_id="1", tenant_id=..., who="ann", distinct_id=...)]))
+    options = folder / "footfall.yml"
+    options.write_text("tenant: north\nmap: {distinct_id: who}\n")
+
+    def load() -> list[str]:
+        return [result.status for result in load_day(desk.warehouse, "events", DAY)]
+
+    assert [load(), load()] == [["loaded"], ["skipped"]], "options are no data"
+    assert [(row["tenant_id"], row["distinct_id"]) for row in desk.rows()] == [("north", "ann")]
+    options.write_text("tenant: south\nmap: {distinct_id: who}\n")
+    assert load() == ["superseded"]
+    assert [row["tenant_id"] for row in desk.rows()] == ["south"]
+    options.write_text("tenant: south\nmapp: {}\n")
+    with pytest.raises(FootfallError, match="line 2: there is no option 'mapp'"):
+        load()
+    assert [row["tenant_id"] for row in desk.rows()] == ["south"], "bad options never cost good data"

@@ -83,3 +83,11 @@ def publish_version(warehouse: Warehouse, to_seq: int, build_id: str, project_ha
 def published_people(warehouse: Warehouse) -> list[str]:
     with warehouse.client(warehouse.settings.database) as client:
         return [row[0] for row in client.query("SELECT user_id FROM people ORDER BY user_id").result_rows]
+
+
+def put_landing(warehouse: Warehouse, day: str, name: str, content: bytes) -> Path:
+    """Put a file of events into the landing folder of a day."""
+    path = warehouse.settings.home / "landing" / "events" / day / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
