@@ -37,6 +37,7 @@ def make_plan(warehouse: Warehouse, *, full_refresh: bool = False) -> Plan:
     project_hash = _project_hash(warehouse.settings)
     from_seq, to_seq, waiting = _ledger(warehouse)
     built_with = publishing.standing(warehouse).published.project_hash
+    by_hand = publishing.changed_by_hand(warehouse)
     loads = f"{waiting} new load{'' if waiting == 1 else 's'}"
     incremental = False
     if full_refresh:
@@ -50,6 +51,8 @@ def make_plan(warehouse: Warehouse, *, full_refresh: bool = False) -> Plan:
         reason = "full refresh, because it is not known what the published tables were built with"
     elif built_with != project_hash:
         reason = "full refresh, because the dbt project or the tracking key changed since the last published build"
+    elif by_hand:
+        reason = f"full refresh, because of tables changed or dropped by hand: {', '.join(sorted(by_hand))}"
     else:
         reason = loads if waiting else ""
         incremental = True

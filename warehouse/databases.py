@@ -16,12 +16,36 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
-from warehouse.journal import ABSENT, Pair
+from warehouse.journal import ABSENT, Made, Pair
 
 Side = Literal["published", "next"]
 
 # The server's code for what its databases cannot do: some swap one pair in a statement, not several.
 _NOT_IMPLEMENTED = 48
+
+
+# Blocks are numbered as they are written, and so are mutations; a merge keeps the numbers of what it merges.
+_MADE = """
+SELECT tables.name, tables.uuid, columns.hash, parts.last_block, parts.settled_rows
+FROM system.tables AS tables
+LEFT JOIN (
+    SELECT table, cityHash64(arraySort(groupArray((position, name, type)))) AS hash
+    FROM system.columns
+    WHERE database = {published:String}
+    GROUP BY table
+) AS columns ON columns.table = tables.name
+LEFT JOIN (
+    SELECT
+        table,
+        max(greatest(max_block_number, data_version)) AS last_block,
+        if(countIf(has_lightweight_delete OR startsWith(name, 'patch-')) = 0, sum(rows), 0) AS settled_rows
+    FROM system.parts
+    WHERE active AND database = {published:String}
+    GROUP BY table
+) AS parts ON parts.table = tables.name
+WHERE tables.database = {published:String} AND NOT tables.is_temporary
+SETTINGS join_use_nulls = 0
+"""
 
 
 @dataclass(frozen=True)
@@ -83,6 +107,11 @@ class Databases:
         ).result_rows
         return {name: TableOrView(uuid, engine, create_query) for name, uuid, engine, create_query in rows}
 
+    def made(self) -> dict[str, Made]:
+        """How the published tables and views are at the moment, by name."""
+        rows = self._client.query(_MADE, parameters=self.names).result_rows
+        return {row[0]: Made(*row) for row in rows}
+
     def stop_statements(self) -> None:
         """Ends what still runs beside: a build that was killed has left its last statements, for nobody."""
         self._client.command(
@@ -90,7 +119,7 @@ class Databases:
         )
 
     def clone(self, names: list[str]) -> None:
-        """Makes zero-copy clones of published tables beside."""
+        """Makes zero-copy clones of published tables beside; deletions of theirs are applied in both."""
         patched = self._tables_with_patches()
         for name in names:
             self._clone(name, has_patches=name in patched)

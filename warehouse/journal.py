@@ -5,7 +5,7 @@ journalled before its first step, together with the build that people read once 
 of it leaves no doubt about either.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -21,6 +21,8 @@ _COLUMNS = """
     state LowCardinality(String) COMMENT 'candidate: a build has begun; published: next holds the version before',
     pairs Array(Tuple(name String, next_name String, uuid UUID, next_uuid UUID)) COMMENT 'The last swap',
     own_names Array(String) COMMENT 'What Footfall has published, and so may replace or remove',
+    made Array(Tuple(name String, uuid UUID, columns UInt64, last_block UInt64, settled_rows UInt64))
+        COMMENT 'How it was when it was published: what differs has been changed by hand since',
     now_build Tuple(build_id String, project_hash String) COMMENT 'What people read once the last swap is over',
     before_build Tuple(build_id String, project_hash String) COMMENT 'What next holds once the last swap is over',
     changed_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
@@ -30,8 +32,10 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY `database`
 COMMENT 'The state of publishing, one row per published database: see warehouse/journal.py'
 """
-# For a journal made by a Footfall that did not write down which build it published.
-_ADD_BUILDS = """
+# For a journal made by a Footfall that did not write these down.
+_ADD_COLUMNS = """
+    ADD COLUMN IF NOT EXISTS made
+        Array(Tuple(name String, uuid UUID, columns UInt64, last_block UInt64, settled_rows UInt64)) AFTER own_names,
     ADD COLUMN IF NOT EXISTS now_build Tuple(build_id String, project_hash String) AFTER own_names,
     ADD COLUMN IF NOT EXISTS before_build Tuple(build_id String, project_hash String) AFTER now_build
 """
@@ -75,6 +79,30 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Made:
+    """A published object as Footfall made it: the hash of its columns' names and types, and what its parts say.
+
+    `last_block` goes up with every change of rows, and with nothing that the server does by itself. `settled_rows` are
+    the rows, if none is marked as deleted, else 0: those that are marked vanish in a later merge.
+    """
+
+    name: str
+    uuid: UUID
+    columns: int
+    last_block: int
+    settled_rows: int
+
+    def was_changed(self, now: "Made | None") -> bool:
+        """Whether what stands there now is another object, has other columns or other rows."""
+        return (
+            now is None
+            or (now.uuid, now.columns) != (self.uuid, self.columns)
+            or now.last_block > self.last_block
+            or (self.settled_rows > 0 and now.settled_rows != self.settled_rows)
+        )
+
+
+@dataclass(frozen=True)
 class Entry:
     """The journal's row: the last swap and how far it is, what is Footfall's, and which builds these are.
 
@@ -84,6 +112,7 @@ class Entry:
     state: State = "published"
     pairs: tuple[Pair, ...] = ()
     own_names: frozenset[str] = frozenset()
+    made: tuple[Made, ...] = ()
     now: Version = UNKNOWN
     before: Version = UNKNOWN
     version: int = 0
@@ -102,30 +131,34 @@ class Journal:
             f"CREATE TABLE IF NOT EXISTS {{raw:Identifier}}.publish_journal{_COLUMNS}",
             parameters=self._names,
         )
-        if not self._names_builds():
+        if not {"made", "before_build"} <= self._columns():
             self._client.command(
-                f"ALTER TABLE {{raw:Identifier}}.publish_journal{_ADD_BUILDS}",
+                f"ALTER TABLE {{raw:Identifier}}.publish_journal{_ADD_COLUMNS}",
                 parameters=self._names,
             )
 
     def read(self) -> Entry:
-        """The row; before the first one, that of a database in which nothing was ever published."""
-        rows = self._client.query(
-            "SELECT state, pairs, own_names, now_build, before_build, version"
-            " FROM {raw:Identifier}.publish_journal FINAL WHERE database = {published:String}",
-            parameters=self._names,
-        ).result_rows
-        if not rows:
+        """The row; before the first one, that of a database in which nothing was ever published.
+
+        Works where `create` was never called: what an older Footfall did not write down is not known then.
+        """
+        if not self._columns():
             return Entry()
-        state, pairs, own_names, now, before, version = rows[0]
-        return Entry(
-            state,
-            tuple(Pair(**each) for each in pairs),
-            frozenset(own_names),
-            Version(**now),
-            Version(**before),
-            version,
-        )
+        rows = self._client.query(
+            "SELECT * FROM {raw:Identifier}.publish_journal FINAL WHERE database = {published:String}",
+            parameters=self._names,
+        ).named_results()
+        for row in rows:
+            return Entry(
+                row["state"],
+                tuple(Pair(**each) for each in row["pairs"]),
+                frozenset(row["own_names"]),
+                tuple(Made(**each) for each in row.get("made", ())),
+                Version(**row.get("now_build", {})),
+                Version(**row.get("before_build", {})),
+                row["version"],
+            )
+        return Entry()
 
     def write(self, entry: Entry) -> None:
         """Replaces the row by one that was made of the one read last."""
@@ -137,26 +170,25 @@ class Journal:
                     entry.state,
                     [(pair.name, pair.next_name, pair.uuid, pair.next_uuid) for pair in entry.pairs],
                     sorted(entry.own_names),
+                    [astuple(each) for each in entry.made],
                     (entry.now.build_id, entry.now.project_hash),
                     (entry.before.build_id, entry.before.project_hash),
                     entry.version + 1,
                 ]
             ],
-            column_names=["database", "state", "pairs", "own_names", "now_build", "before_build", "version"],
+            column_names=["database", "state", "pairs", "own_names", "made", "now_build", "before_build", "version"],
             database=self._names["raw"],
         )
 
     def standing(self) -> Standing:
-        """What is published; works where `create` was never called."""
-        if not self._names_builds():  # nothing was ever published, or by an older Footfall
-            return Standing(UNKNOWN, UNKNOWN)
+        """What is published."""
         entry = self.read()
         return Standing(entry.now, entry.before if entry.state in ("rolling back", "rolled back") else UNKNOWN)
 
-    def _names_builds(self) -> bool:
-        found = self._client.query(
-            "SELECT count() FROM system.columns WHERE database = {raw:String} AND table = 'publish_journal'"
-            " AND name = 'before_build'",
+    def _columns(self) -> set[str]:
+        """The columns that the table has; none if there is no table."""
+        rows = self._client.query(
+            "SELECT name FROM system.columns WHERE database = {raw:String} AND table = 'publish_journal'",
             parameters=self._names,
-        )
-        return bool(found.first_row[0])
+        ).result_rows
+        return {name for (name,) in rows}

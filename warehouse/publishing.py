@@ -14,7 +14,7 @@ never touched. Callers hold `warehouse.lock.exclusive`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from graphlib import TopologicalSorter
@@ -25,7 +25,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from warehouse.connection import Warehouse
 from warehouse.databases import Databases, TableOrView, uuid_of
 from warehouse.errors import FootfallError
-from warehouse.journal import ABSENT, UNKNOWN, Entry, Journal, Pair, Standing, State, Version
+from warehouse.journal import ABSENT, UNKNOWN, Entry, Journal, Made, Pair, Standing, State, Version
 
 # What stays beside, by the beginning of its name: staging views and the change feed.
 UNPUBLISHED = ("stg_", "changed_")
@@ -88,6 +88,16 @@ def standing(warehouse: Warehouse) -> Standing:
         return Journal(warehouse, client).standing()
 
 
+def changed_by_hand(warehouse: Warehouse) -> set[str]:
+    """What Footfall has published and somebody dropped, replaced or changed since; changes nothing, needs no lock.
+
+    Rows that were written or deleted by hand are seen, but for whole partitions dropped from a table in which rows are
+    marked as deleted. Nothing is said in the middle of a swap, which has to be finished first.
+    """
+    with warehouse.client() as client:
+        return _Publisher(warehouse, client).changed_by_hand()
+
+
 class _Publisher:
     def __init__(self, warehouse: Warehouse, client: Client) -> None:
         self._journal = Journal(warehouse, client)
@@ -115,10 +125,29 @@ class _Publisher:
             return
         published = self._databases.objects("published")
         own = {name: each for name, each in published.items() if name in entry.own_names}
-        self._databases.clone([name for name, each in own.items() if each.is_cloneable])
+        cloned = {name for name, each in own.items() if each.is_cloneable}
+        # Deletions are applied before it, which counts as a change of rows: until that is over, nothing is known.
+        unchanged = cloned - self.changed_by_hand()
+        self._write_made(unchanged, {})
+        self._databases.clone(sorted(cloned))
+        self._write_made(unchanged, self._databases.made())
         for name, each in own.items():
             if each.is_view:
                 self._databases.create_view(each, name, says="next", new_name=name)
+
+    def changed_by_hand(self) -> set[str]:
+        entry = self._journal.read()
+        if entry.state in ("publishing", "rolling back"):
+            return set()
+        now = self._databases.made()
+        changed = {each.name for each in entry.made if each.was_changed(now.get(each.name))}
+        return changed | {name for name in entry.own_names if name not in now}
+
+    def _write_made(self, names: Set[str], now: Mapping[str, Made]) -> None:
+        """Writes down how these published objects are, and keeps what is known of the others."""
+        entry = self._journal.read()
+        others = [each for each in entry.made if each.name not in names]
+        self._journal.write(replace(entry, made=(*others, *(now[name] for name in sorted(names & now.keys())))))
 
     def begin_candidate(self) -> None:
         self._journal.write(replace(self._journal.read(), state="candidate", pairs=(), before=UNKNOWN))
@@ -245,7 +274,8 @@ class _Publisher:
                 "The next build tries again; `footfall build --full-refresh` is the way out if it cannot.",
             )
         own_names = frozenset(pair.name for pair in entry.pairs if pair.next_uuid != ABSENT)
-        self._journal.write(replace(entry, state=after, own_names=own_names))
+        made = tuple(each for name, each in self._databases.made().items() if name in own_names)
+        self._journal.write(replace(entry, state=after, own_names=own_names, made=made))
 
     def _require_own(self, others: set[str]) -> None:
         if others:

@@ -107,3 +107,14 @@ def test_a_ledger_behind_the_published_tables_is_a_full_refresh(warehouse: Wareh
 def test_without_any_load_the_published_tables_are_left_alone(warehouse: Warehouse) -> None:
     publish_range(warehouse, 3)
     assert make_plan(warehouse).nothing_to_do
+
+
+def test_a_table_that_was_dropped_by_hand_is_made_again(warehouse: Warehouse) -> None:
+    commit_load(warehouse, 1, "ada")
+    publish_range(warehouse, 1)
+    assert make_plan(warehouse).nothing_to_do
+    with warehouse.client(warehouse.settings.database) as client:
+        client.command("DROP TABLE people")
+    plan = make_plan(warehouse)
+    assert plan.full_refresh
+    assert plan.reason == "full refresh, because of tables changed or dropped by hand: people"
