@@ -1,0 +1,251 @@
+"""What each chart and each small table shows, as a pandas frame: one query, aggregated in the warehouse.
+
+Every frame has a bounded number of rows, whatever the number of tenants, definitions and days. A client must have the
+database that is shown as its default database.
+"""
+
+import pandas as pd
+from clickhouse_connect.driver.client import Client
+
+# What fits into a picture that is read at a glance.
+DAYS = 90
+PANELS = 6
+FUNNEL_DAYS = 30
+RETENTION_PANELS = 4
+COHORTS = 12
+TABLE_ROWS = 10
+
+
+def sessions_per_day(client: Client) -> pd.DataFrame:
+    """Sessions of the latest 90 days by day and tenant, largest tenant first; the smaller ones are added up.
+
+    Columns: tenant, date, identified, anonymous (sessions).
+    """
+    return client.query_df(
+        """
+        WITH latest AS (
+            SELECT * FROM session_stats_daily
+            WHERE date > (SELECT max(date) FROM session_stats_daily) - {days:UInt16}
+        ),
+        ranked AS (
+            SELECT
+                tenant_id,
+                row_number() OVER (ORDER BY sum(sessions_count) DESC, tenant_id) AS place,
+                count() OVER () AS tenants
+            FROM latest GROUP BY tenant_id
+        )
+        SELECT
+            if(tenants <= {panels:UInt16} OR place < {panels:UInt16}, tenant_id,
+                concat(toString(tenants - {panels:UInt16} + 1), ' other tenants')) AS tenant,
+            date,
+            sum(identified_sessions_count) AS identified,
+            sum(sessions_count) - identified AS anonymous
+        FROM latest INNER JOIN ranked USING (tenant_id)
+        GROUP BY tenant, date ORDER BY min(place), date
+        """,
+        parameters={"days": DAYS, "panels": PANELS},
+    )
+
+
+def sessions_by_tenant(client: Client) -> pd.DataFrame:
+    """The latest day of the ten tenants with most sessions in the seven days up to it, and the seven days before."""
+    return client.query_df(
+        """
+        WITH (SELECT max(date) FROM session_stats_daily) AS newest
+        SELECT
+            tenant_id AS tenant,
+            toString(max(date)) AS `latest day`,
+            sumIf(sessions_count, date > newest - 7) AS `sessions in 7 days`,
+            sumIf(sessions_count, date <= newest - 7) AS `in the 7 days before`,
+            round(100 * sumIf(bounce_rate * sessions_count, date > newest - 7) / nullIf(`sessions in 7 days`, 0), 1)
+                AS `bounces, %`
+        FROM session_stats_daily WHERE date > newest - 14
+        GROUP BY tenant_id ORDER BY `sessions in 7 days` DESC, tenant LIMIT {rows:UInt16}
+        """,
+        parameters={"rows": TABLE_ROWS},
+    )
+
+
+def funnel_reach(client: Client) -> pd.DataFrame:
+    """How many entries reached each step, for the funnels with most entries in their latest 30 entry days.
+
+    Days on which people may still go on are left out, unless a funnel has no others.
+    Columns: tenant, funnel, step_number, step_name, entries, is_settled, first_date, last_date.
+    """
+    return client.query_df(
+        """
+        WITH newest AS (
+            -- the latest settled day, or the latest one if none is settled
+            SELECT tenant_id, funnel_id, max((is_window_complete, entry_date)) AS day
+            FROM funnel_conversions_daily GROUP BY tenant_id, funnel_id
+        ),
+        reach AS (
+            SELECT
+                tenant_id, funnel_id, step_number,
+                argMax(step_name, entry_date) AS step_name,
+                sum(users_count) AS entries,
+                any(day.1) AS is_settled,
+                min(entry_date) AS first_date,
+                max(entry_date) AS last_date
+            FROM funnel_conversions_daily INNER JOIN newest USING (tenant_id, funnel_id)
+            WHERE is_window_complete = day.1 AND entry_date > day.2 - {days:UInt16}
+            GROUP BY tenant_id, funnel_id, step_number
+        )
+        SELECT
+            tenant_id AS tenant, funnel_id AS funnel, step_number, step_name, entries, is_settled, first_date, last_date
+        FROM reach
+        WHERE (tenant_id, funnel_id) IN (
+            SELECT tenant_id, funnel_id FROM reach
+            GROUP BY tenant_id, funnel_id ORDER BY max(entries) DESC, tenant_id, funnel_id LIMIT {panels:UInt16}
+        )
+        ORDER BY max(entries) OVER (PARTITION BY tenant_id, funnel_id) DESC, tenant, funnel, step_number
+        """,
+        parameters={"days": FUNNEL_DAYS, "panels": PANELS},
+    )
+
+
+def funnels_by_tenant(client: Client) -> pd.DataFrame:
+    """Entries and completions of the ten funnels with most entries, over all days that are settled."""
+    return client.query_df(
+        """
+        WITH reach AS (
+            SELECT tenant_id, funnel_id, step_number, sum(users_count) AS entries
+            FROM funnel_conversions_daily WHERE is_window_complete GROUP BY tenant_id, funnel_id, step_number
+        )
+        SELECT
+            tenant_id AS tenant,
+            funnel_id AS funnel,
+            max(step_number) AS steps,
+            max(entries) AS entered,
+            argMax(entries, step_number) AS finished,
+            round(100 * finished / greatest(entered, 1), 1) AS `finished, %`
+        FROM reach GROUP BY tenant_id, funnel_id ORDER BY entered DESC, tenant, funnel LIMIT {rows:UInt16}
+        """,
+        parameters={"rows": TABLE_ROWS},
+    )
+
+
+def retention_triangles(client: Client) -> pd.DataFrame:
+    """The latest 12 cohorts and first 12 periods of the definitions with most cohorts, all tenants together.
+
+    Only periods that are over. Columns: definition, cohort, people, period, retained (a share, 0 to 1).
+    """
+    return client.query_df(
+        """
+        WITH cohorts AS (
+            SELECT retention_id, cohort_date, sum(users_count) AS people
+            FROM retention WHERE period_number = 0 GROUP BY retention_id, cohort_date
+            ORDER BY cohort_date DESC LIMIT {cohorts:UInt16} BY retention_id
+        ),
+        definitions AS (
+            SELECT retention_id FROM cohorts GROUP BY retention_id
+            ORDER BY count() DESC, retention_id LIMIT {panels:UInt16}
+        )
+        SELECT
+            retention_id AS definition,
+            cohort_date AS cohort,
+            any(cohorts.people) AS people,
+            period_number AS period,
+            sum(retained_count) / sum(users_count) AS retained
+        FROM retention INNER JOIN cohorts USING (retention_id, cohort_date)
+        WHERE is_complete AND period_number BETWEEN 1 AND {cohorts:UInt16} AND retention_id IN definitions
+        GROUP BY definition, cohort, period ORDER BY definition, cohort, period
+        """,
+        parameters={"cohorts": COHORTS, "panels": RETENTION_PANELS},
+    )
+
+
+def retention_by_definition(client: Client) -> pd.DataFrame:
+    """Of all cohorts whose period is over: the share that came back in the first, second and third period."""
+    return client.query_df(
+        """
+        SELECT
+            retention_id AS definition,
+            uniqExact(tenant_id) AS tenants,
+            uniqExact(cohort_date) AS cohorts,
+            sumIf(users_count, period_number = 0) AS people,
+            round(100 * sumIf(retained_count, period_number = 1)
+                / nullIf(sumIf(users_count, period_number = 1), 0), 1) AS `back in period 1, %`,
+            round(100 * sumIf(retained_count, period_number = 2)
+                / nullIf(sumIf(users_count, period_number = 2), 0), 1) AS `in period 2, %`,
+            round(100 * sumIf(retained_count, period_number = 3)
+                / nullIf(sumIf(users_count, period_number = 3), 0), 1) AS `in period 3, %`
+        FROM retention WHERE is_complete OR period_number = 0
+        GROUP BY definition ORDER BY people DESC, definition LIMIT {rows:UInt16}
+        """,
+        parameters={"rows": TABLE_ROWS},
+    )
+
+
+def credit_by_channel(client: Client) -> pd.DataFrame:
+    """Conversions of the latest 90 days that each model credits to each channel, all tenants together.
+
+    Columns: model, channel, conversions (credit, so with fractions), share (of the model's conversions).
+    """
+    return client.query_df(
+        """
+        SELECT
+            model, channel, sum(credit) AS conversions,
+            conversions / sum(conversions) OVER (PARTITION BY model) AS share
+        FROM attribution_credit
+        WHERE conversion_at > (SELECT max(conversion_at) FROM attribution_credit) - toIntervalDay({days:UInt16})
+        GROUP BY model, channel ORDER BY model, conversions DESC, channel
+        """,
+        parameters={"days": DAYS},
+    )
+
+
+def conversions_by_tenant(client: Client) -> pd.DataFrame:
+    """Conversions of the latest 90 days of the ten tenants with most, and how many of them no touch led to."""
+    return client.query_df(
+        """
+        SELECT
+            tenant_id AS tenant,
+            count() AS conversions,
+            uniqExact(user_id) AS people,
+            countIf(session_id = '') AS `without a touch`,
+            toFloat64(ifNull(sum(credited_revenue), 0)) AS revenue
+        FROM attribution_credit
+        WHERE
+            model = 'last'
+            AND conversion_at > (SELECT max(conversion_at) FROM attribution_credit) - toIntervalDay({days:UInt16})
+        GROUP BY tenant_id ORDER BY conversions DESC, tenant LIMIT {rows:UInt16}
+        """,
+        parameters={"days": DAYS, "rows": TABLE_ROWS},
+    )
+
+
+def ids_per_person(client: Client) -> pd.DataFrame:
+    """How many people have one id, two, and so on; identified people and anonymous ones apart, all tenants together.
+
+    Counted from `users`, which has the number of ids per person. Columns: ids, identified, anonymous (people).
+    """
+    return client.query_df(
+        """
+        WITH [1, 2, 3, 4, 6, 11, 51, 1001] AS beginnings
+        SELECT
+            ['1', '2', '3', '4 to 5', '6 to 10', '11 to 50', '51 to 1,000', 'over 1,000'][place] AS ids,
+            countIf(is_identified) AS identified,
+            countIf(NOT is_identified) AS anonymous
+        FROM users
+        GROUP BY toUInt8(arrayCount(beginning -> distinct_ids_count >= beginning, beginnings)) AS place
+        ORDER BY place
+        """
+    )
+
+
+def people_by_tenant(client: Client) -> pd.DataFrame:
+    """People and ids of the ten tenants with most people."""
+    return client.query_df(
+        """
+        SELECT
+            tenant_id AS tenant,
+            count() AS people,
+            countIf(is_identified) AS identified,
+            sum(distinct_ids_count) AS ids,
+            countIf(distinct_ids_count > 1) AS `people with several ids`,
+            max(distinct_ids_count) AS `most ids of one person`
+        FROM users GROUP BY tenant_id ORDER BY people DESC, tenant LIMIT {rows:UInt16}
+        """,
+        parameters={"rows": TABLE_ROWS},
+    )
