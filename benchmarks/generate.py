@@ -17,6 +17,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import IO, Literal, cast
 
+from benchmarks.hot import KINDS, Hot
 from benchmarks.lines import LONGEST_DELAY_DAYS, lines_of_day, links_of_day
 from benchmarks.population import Business
 
@@ -35,18 +36,19 @@ def write_days(
     tenants: int = 3,
     from_day: int = 0,
     format: Format = "ndjson",
+    hot: Hot | None = None,
 ) -> list[Path]:
     """Writes the event files of the days ``from_day`` to ``days - 1`` (day 0 is ``first_day``); returns their paths.
 
-    A day's file depends on the size, the seed and the day, not on which days are written. About one event in a hundred
-    arrives one to six days late, one in two hundred arrives twice; what arrives after the last day is left out. In
-    memory are one day's list of visits, the events of a few thousand of them, and the lines that wait for their day.
+    A day's file depends on the size, the seed, ``hot`` and the day, not on which days are written. About one event in a
+    hundred arrives one to six days late, one in two hundred arrives twice; what arrives after the last day is left out.
+    In memory are one day's list of visits, the events of a few thousand of them, and the lines that wait for their day.
     """
     business = Business(events_per_day, seed, tenants)
     waiting: dict[int, list[bytes]] = defaultdict(list)
     paths: list[Path] = []
     for day in range(max(0, from_day - LONGEST_DELAY_DAYS), days):
-        lines = lines_of_day(business, first_day, day, landing_from=from_day, landing_before=days)
+        lines = lines_of_day(business, first_day, day, landing_from=from_day, landing_before=days, hot=hot)
         if day < from_day:
             for landing, line in lines:
                 waiting[landing].append(line)
@@ -116,6 +118,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--format", choices=("ndjson", "ndjson.gz"), default="ndjson")
     parser.add_argument("--first-day", type=date.fromisoformat, default=date(2026, 1, 1), help="default 2026-01-01")
+    parser.add_argument("--hot", choices=KINDS, help="move a large part of the events to one key of this kind")
     parser.add_argument("--from-day", type=int, default=0, help="write only from this day on (0 is the first)")
     args = parser.parse_args()
     if args.events < args.days or args.days < 1 or args.tenants < 1 or not 0 <= args.from_day < args.days:
@@ -123,7 +126,7 @@ def main() -> None:
     size = {"events_per_day": args.events // args.days, "days": args.days, "seed": args.seed}
     which = {"first_day": args.first_day, "tenants": args.tenants, "from_day": args.from_day}
     started = time.perf_counter()
-    paths = write_days(args.out, **size, **which, format=args.format)
+    paths = write_days(args.out, **size, **which, format=args.format, hot=args.hot)
     mappings = write_mapping_days(args.out, **size, **which)
     seconds = time.perf_counter() - started
     megabytes = sum(path.stat().st_size for path in paths) / 1e6

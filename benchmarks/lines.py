@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from benchmarks.hot import Hot, heat
 from benchmarks.population import Business, Ints, Sessions, people, sessions_of, some_people
 
 LATE_SHARE = 0.01
@@ -66,12 +67,12 @@ def tenant_id(tenant: int) -> str:
 
 
 def lines_of_day(
-    business: Business, first_day: date, day: int, *, landing_from: int, landing_before: int
+    business: Business, first_day: date, day: int, *, landing_from: int, landing_before: int, hot: Hot | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """The events that happen on a day as lines, each with the day (0 is ``first_day``) on which it arrives.
 
     Lines that arrive outside ``[landing_from, landing_before)`` are left out; that costs next to nothing. A re-sent
-    event comes twice, under the same uuid with a later ``received_at``.
+    event comes twice, under the same uuid with a later ``received_at``. ``hot`` moves many of them to one key.
     """
     sessions = sessions_of(business, day, len(_LANDINGS))
     rng = business.random(day, purpose=3)
@@ -95,7 +96,7 @@ def lines_of_day(
             rows = np.flatnonzero(wanted)
             columns = (session, position, kind, number, landing)
             times = (np.datetime_as_string(midnight + moments[rows]).tolist() for moments in (at, received_at))
-            yield from _lines(sessions, day, uuids, rows.tolist(), [c[rows].tolist() for c in columns], *times)
+            yield from _lines(sessions, day, uuids, rows.tolist(), [c[rows].tolist() for c in columns], *times, hot=hot)
 
 
 def _arrival(at: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -115,6 +116,8 @@ def _lines(
     columns: list[list[int]],
     at: list[str],
     received_at: list[str],
+    *,
+    hot: Hot | None,
 ) -> Iterator[tuple[int, bytes]]:
     current = -1
     dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
@@ -135,6 +138,8 @@ def _lines(
             "tenant_id": visit.tenant_id,
             "properties": properties,
         }
+        if hot:
+            heat(hot, line, session)
         yield landing, dumps(line, option=newline)
 
 

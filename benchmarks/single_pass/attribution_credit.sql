@@ -1,4 +1,4 @@
--- All five models, over the touches of the 30 days before.
+-- All five models, over the touches of the 30 days before: of more than fifty the first and the latest 49.
 WITH touches AS (
     SELECT
         tenant_id,
@@ -20,7 +20,8 @@ paths AS (
         c.timestamp AS conversion_at,
         c.revenue AS revenue,
         arrayFilter(t -> t.1 BETWEEN c.timestamp - INTERVAL 30 DAY AND c.timestamp, touches) AS found,
-        if(empty(found), [(c.timestamp, '', 'Direct', '', '', '')], found) AS path
+        if(length(found) > 50, arrayPushFront(arraySlice(found, -49), found[1]), found) AS counted,
+        if(empty(found), [(c.timestamp, '', 'Direct', '', '', '')], counted) AS path
     FROM events AS c
     LEFT JOIN touches ON c.tenant_id = touches.tenant_id AND c.user_id = touches.user_id
     WHERE c.revenue IS NOT NULL
@@ -28,7 +29,7 @@ paths AS (
 
 weighted AS (
     SELECT
-        * EXCEPT (found),
+        * EXCEPT (found, counted),
         length(path) AS n,
         arrayJoin([
             ('first', arrayMap(i -> toFloat64(i = 1), arrayEnumerate(path))),

@@ -18,11 +18,15 @@
 
 {#
     One row per (conversion, model, credited touch): how each of the five models shares a conversion among the touches
-    of its person in the days before it, its own moment included. A conversion without a touch goes to a stand-in: a
-    touch without a session.
+    of its person in the days before it, its own moment included. Of many touches the first and the latest count, so
+    that nobody's conversions cost more than so many rows each. A conversion without a touch goes to a stand-in: a touch
+    without a session.
 
     `conversions` needs tenant_id, user_id, conversion_at and conversion_event_id; `touches` needs tenant_id, user_id,
     session_start and session_id. Other columns of theirs that are wanted are listed in the arguments.
+
+    A person's touches are numbered. Which numbers a conversion's days hold is counted in one walk through the touches
+    and conversions of the person, and only those that count are looked up.
 
     A share is `weight` of `total_weight`, whole numbers, so nothing depends on the order in which floats are added;
     `running_weight` is the sum of the weights of this touch and those before it.
@@ -32,31 +36,68 @@
     {%- set window = '(' ~ var('attribution_window_days') ~ ' * 86400000000)' -%}
     {%- set half_life = '(' ~ var('attribution_half_life_days') ~ ' * 86400000000)' -%}
     with
-    -- a touch that counts lies in the conversion's stretch of one window, or in the stretch before
-    placed_conversions as (
-        select
-            {{ conversion }},
-            {% for column in conversion_columns %}{{ column }},
-            {% endfor -%}
-            toUnixTimestamp64Micro(conversion_at) as converted_micros,
-            intDiv(converted_micros, {{ window }}) - arrayJoin([0, 1]) as stretch
-        from {{ conversions }}
-    ),
-
-    placed_touches as (
+    numbered_touches as (
         select
             tenant_id,
             user_id,
-            session_start,
             session_id,
-            {% for column in touch_columns %}{{ column }},
+            {% for column in touch_columns %}toString({{ column }}) as {{ column }},
             {% endfor -%}
             toUnixTimestamp64Micro(session_start) as touched_micros,
-            intDiv(touched_micros, {{ window }}) as stretch
+            toInt64(row_number() over (
+                partition by tenant_id, user_id order by session_start, session_id
+            )) as touch_number
         from {{ touches }}
     ),
 
-    candidates as (
+    -- of the same moment: 0 the begin of a conversion's days, 1 a touch, 2 the conversion itself
+    marks as (
+        select
+            tenant_id,
+            user_id,
+            toUnixTimestamp64Micro(session_start) as at_micros,
+            1 as kind,
+            toDateTime64(0, 6, 'UTC') as conversion_at,
+            '' as conversion_event_id
+        from {{ touches }}
+
+        union all
+
+        select
+            tenant_id,
+            user_id,
+            toUnixTimestamp64Micro(conversion_at) - if(kind = 0, {{ window }}, 0) as at_micros,
+            arrayJoin([0, 2]) as kind,
+            conversion_at,
+            conversion_event_id
+        from {{ conversions }}
+    ),
+
+    counted_marks as (
+        select
+            {{ conversion }},
+            kind,
+            sum(toInt64(kind = 1)) over (
+                partition by tenant_id, user_id
+                order by at_micros, kind
+                rows between unbounded preceding and current row
+            ) as touches_so_far
+        from marks
+    ),
+
+    spans as (
+        select
+            {{ conversion }},
+            minIf(touches_so_far, kind = 0) as touches_before,
+            maxIf(touches_so_far, kind = 2) as touches_until,
+            least(touches_until - touches_before, {{ var('attribution_max_touches') }}) as touches_count
+        from counted_marks
+        where kind != 1
+        group by {{ conversion }}
+    ),
+
+    -- the first touch of the span, then the latest of it; number 0 is the stand-in
+    places as (
         select
             conversions.tenant_id as tenant_id,
             conversions.user_id as user_id,
@@ -64,44 +105,46 @@
             conversions.conversion_event_id as conversion_event_id,
             {% for column in conversion_columns %}conversions.{{ column }} as {{ column }},
             {% endfor -%}
-            touches.session_start as session_start,
-            touches.session_id as session_id,
-            {% for column in touch_columns %}toString(touches.{{ column }}) as {{ column }},
-            {% endfor -%}
-            conversions.converted_micros - touches.touched_micros as age_micros,
-            0 as is_stand_in
-        from placed_conversions as conversions
-        inner join placed_touches as touches
+            greatest(spans.touches_count, 1) as touches_count,
+            toInt64(arrayJoin(range(1, toUInt64(touches_count) + 1))) as place,
+            multiIf(
+                spans.touches_count = 0, 0,
+                place = 1, spans.touches_before + 1,
+                spans.touches_until - spans.touches_count + place
+            ) as touch_number
+        from spans
+        inner join {{ conversions }} as conversions
             on
-                conversions.tenant_id = touches.tenant_id
-                and conversions.user_id = touches.user_id
-                and conversions.stretch = touches.stretch
-        where age_micros between 0 and {{ window }}
-
-        union all
-
-        select
-            {{ conversion }},
-            {% for column in conversion_columns %}{{ column }},
-            {% endfor -%}
-            conversion_at as session_start,
-            '' as session_id,
-            {% for column in touch_columns %}'' as {{ column }},
-            {% endfor -%}
-            toInt64(0) as age_micros,
-            1 as is_stand_in
-        from {{ conversions }}
+                spans.tenant_id = conversions.tenant_id
+                and spans.user_id = conversions.user_id
+                and spans.conversion_at = conversions.conversion_at
+                and spans.conversion_event_id = conversions.conversion_event_id
     ),
 
     numbered as (
         select
-            *,
-            toInt64(row_number() over (
-                partition by {{ conversion }} order by is_stand_in, session_start, session_id
-            )) as place,
-            -- the stand-in is one of a conversion's candidates and does not count, unless it is alone
-            greatest(toInt64(count() over (partition by {{ conversion }})) - 1, 1) as touches_count
-        from candidates
+            places.tenant_id as tenant_id,
+            places.user_id as user_id,
+            places.conversion_at as conversion_at,
+            places.conversion_event_id as conversion_event_id,
+            {% for column in conversion_columns %}places.{{ column }} as {{ column }},
+            {% endfor -%}
+            touches.session_id as session_id,
+            {% for column in touch_columns %}touches.{{ column }} as {{ column }},
+            {% endfor -%}
+            if(
+                places.touch_number = 0,
+                0,
+                toUnixTimestamp64Micro(places.conversion_at) - touches.touched_micros
+            ) as age_micros,
+            places.place as place,
+            places.touches_count as touches_count
+        from places
+        left join numbered_touches as touches
+            on
+                places.tenant_id = touches.tenant_id
+                and places.user_id = touches.user_id
+                and places.touch_number = touches.touch_number
     ),
 
     weighted as (
@@ -117,7 +160,6 @@
             share.1 as model,
             share.2 as weight
         from numbered
-        where place <= touches_count
     )
 
     select

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.generate import write_days, write_mapping_days
+from benchmarks.hot import KINDS
 
 FIRST_DAY = date(2026, 2, 27)
 DAYS = 12
@@ -52,6 +53,22 @@ def test_few_days_are_the_beginning_of_many(paths: list[Path], tmp_path: Path) -
 def test_a_later_night_alone_is_the_same_file(paths: list[Path], tmp_path: Path) -> None:
     [night] = write(tmp_path, from_day=DAYS - 1)
     assert night.read_bytes() == paths[-1].read_bytes()
+
+
+@pytest.mark.parametrize("hot", KINDS)
+def test_a_hot_key_has_a_large_part_of_the_same_events(events: list[dict[str, Any]], tmp_path: Path, hot: str) -> None:
+    heated = [event for path in write(tmp_path, hot=hot) for event in events_in(path)]
+    assert sorted(event["uuid"] for event in heated) == sorted(event["uuid"] for event in events)
+    share = {
+        "person": lambda event: event["distinct_id"] == "user-hot",
+        "session": lambda event: event["properties"].get("$session_id") == "session-hot",
+        "device": lambda event: event["properties"].get("$device_id") == "device-hot",
+        "anonymous_ids": lambda event: event.get("user_id") == "user-hot",
+        "tenant": lambda event: event["tenant_id"] == "location-1",
+        "event_names": lambda event: event["event"].endswith(event["uuid"]),
+    }
+    least = {"person": 0.2, "session": 0.3, "device": 0.45, "anonymous_ids": 0.2, "tenant": 0.9, "event_names": 0.35}
+    assert sum(map(share[hot], heated)) > least[hot] * len(heated)
 
 
 def test_another_seed_is_another_business(paths: list[Path], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from warehouse.connection import Warehouse
 
 WINDOW = timedelta(days=30)
 HALF_LIFE = timedelta(days=7)
+MAX_TOUCHES = 5
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 MODELS = ["first", "last", "linear", "position", "time_decay"]
 
@@ -27,6 +28,7 @@ Shares = dict[tuple[str, str], tuple[float, Decimal | None]]
 def credits_of(converted_at: datetime, touches: list[tuple[datetime, str]]) -> dict[tuple[str, str], float]:
     """The rule, sentence by sentence."""
     counted = sorted(touch for touch in touches if timedelta(0) <= converted_at - touch[0] <= WINDOW)
+    counted = counted[:1] + counted[1:][1 - MAX_TOUCHES :]
     if not counted:
         return {(model, ""): 1.0 for model in MODELS}
     number = len(counted)
@@ -76,6 +78,7 @@ def warehouse_shares(client: Client) -> Callable[..., list[Shares]]:
         ["channel"],
         attribution_window_days=30,
         attribution_half_life_days=7,
+        attribution_max_touches=MAX_TOUCHES,
     )
     revenue = macro("attribution.sql", "credited_revenue", "revenue", "weight", "running_weight", "total_weight")
     query = (
@@ -161,6 +164,20 @@ def test_touches_at_one_time_go_by_session_id(warehouse_shares: Callable[..., li
     assert credits(shares, "last") == {"b": 1}
 
 
+def test_of_many_touches_the_first_and_the_latest_count(warehouse_shares: Callable[..., list[Shares]]) -> None:
+    touches = [(days_before(40), "too early"), *((days_before(day), f"s{day:02}") for day in range(MAX_TOUCHES + 3))]
+    [many, enough] = warehouse_shares([(NOON, None), (days_before(3), None)], touches)
+    counted = [f"s{MAX_TOUCHES + 2:02}", *(f"s{day:02}" for day in reversed(range(MAX_TOUCHES - 1)))]
+    assert credits(many, "linear") == dict.fromkeys(counted, 1 / MAX_TOUCHES)
+    assert credits(many, "first") == {counted[0]: 1}
+    assert credits(many, "last") == {counted[-1]: 1}
+    between = 0.2 / (MAX_TOUCHES - 2)
+    assert credits(many, "position") == {
+        session: 0.4 if session in (counted[0], counted[-1]) else between for session in counted
+    }
+    assert set(credits(enough, "linear")) == {f"s{day:02}" for day in range(3, MAX_TOUCHES + 3)}
+
+
 def test_a_conversion_without_touches_is_nobodys(warehouse_shares: Callable[..., list[Shares]]) -> None:
     [shares] = warehouse_shares([(NOON, Decimal(5))], [(days_before(31), "too early")])
     assert shares == {(model, ""): (1.0, Decimal(5)) for model in MODELS}
@@ -185,7 +202,7 @@ WEEKS = st.integers(0, 40).map(lambda number: datetime(2026, 1, 1, tzinfo=UTC) +
     converted=st.lists(st.tuples(TIMES | WEEKS, st.none() | st.decimals(-10, 10**6, places=2)), max_size=4),
     touched=st.lists(TIMES | WEEKS, max_size=12),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_touches_at_all(
     warehouse_shares: Callable[..., list[Shares]], converted: list[Conversion], touched: list[datetime]
 ) -> None:

@@ -19,13 +19,20 @@ with people as {{ once() }} (
     group by tenant_id, funnel_id, user_id
 ),
 
+-- joined here, where both are small: left to itself the database may join the matches with the people of their funnel
+-- first, all with all
 ids as {{ once() }} (
     select
-        tenant_id,
-        distinct_id,
-        user_id
-    from {{ ref('identities') }}
-    where {{ among(['tenant_id', 'user_id'], ref('changed_funnel_person_days')) }}
+        people.tenant_id as tenant_id,
+        people.funnel_id as funnel_id,
+        people.user_id as user_id,
+        people.from_date as from_date,
+        people.to_date as to_date,
+        identities.distinct_id as distinct_id
+    from people
+    inner join {{ ref('identities') }} as identities
+        on people.tenant_id = identities.tenant_id and people.user_id = identities.user_id
+    where {{ among(['tenant_id', 'user_id'], ref('changed_funnel_person_days'), of='identities') }}
 )
 
 select
@@ -38,14 +45,16 @@ union distinct
 select
     matches.tenant_id as tenant_id,
     matches.funnel_id as funnel_id,
-    people.user_id as user_id,
+    ids.user_id as user_id,
     matches.event_date as entry_date
 from {{ ref('int_funnel_matches') }} as matches
-inner join ids on matches.tenant_id = ids.tenant_id and matches.distinct_id = ids.distinct_id
-inner join people
-    on matches.tenant_id = people.tenant_id and matches.funnel_id = people.funnel_id and ids.user_id = people.user_id
+inner join ids
+    on
+        matches.tenant_id = ids.tenant_id
+        and matches.funnel_id = ids.funnel_id
+        and matches.distinct_id = ids.distinct_id
 where
     {{ among(['tenant_id', 'distinct_id'], 'ids', of='matches') }}
     and matches.event_date >= (select min(from_date) from people)
-    and matches.event_date between people.from_date and people.to_date
+    and matches.event_date between ids.from_date and ids.to_date
 {% endcall %}
