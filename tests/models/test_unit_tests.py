@@ -117,3 +117,30 @@ def test_every_mart_that_is_a_table_has_a_contract(project: Project) -> None:
         and not node["config"]["contract"]["enforced"]
     ]
     assert sorted(free) == []
+
+
+def test_descriptions_are_comments_in_the_warehouse_and_are_not_written_again(project: Project) -> None:
+    seen = {name: node for name, node in project.models().items() if not name.startswith(("stg_", "changed_"))}
+    described = {(name, ""): node["description"].strip() for name, node in seen.items()} | {
+        (name, column): said["description"].strip()
+        for name, node in seen.items()
+        for column, said in node["columns"].items()
+    }
+    with project.warehouse.client() as client:
+        comments = client.query(
+            "SELECT name, '', comment FROM system.tables WHERE database = {db:String} UNION ALL"
+            " SELECT table, name, comment FROM system.columns WHERE database = {db:String}",
+            parameters={"db": project.warehouse.settings.next_database},
+        ).result_rows
+        assert {(table, column): said for table, column, said in comments if table in seen} == described
+        began = client.query("SELECT now64(6, 'UTC')").first_row[0]
+        again = project.dbt("run", "--select", "users", "events")
+        assert again.returncode == 0, again.stdout
+        client.command("SYSTEM FLUSH LOGS")
+        written = client.query(
+            "SELECT query FROM system.query_log WHERE query_kind = 'Alter' AND type = 'QueryFinish'"
+            " AND query ILIKE '%comment%' AND query_start_time_microseconds >= {began:DateTime64(6, 'UTC')}",
+            parameters={"began": began},
+        ).result_rows
+    # a view is made anew, the table of people only gets rows
+    assert [query for (query,) in written if "users" in query] == []
