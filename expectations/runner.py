@@ -9,7 +9,7 @@ import gc
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -31,13 +31,47 @@ class Suite:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What came of one expectation: the entry of the suite, whether it holds, and if not, a sentence that says so.
+
+    `expected` and `observed` are in words, and empty if there is nothing to say; `sql` finds the rows that are not as
+    expected, if rows are what it is about.
+    """
+
+    entry: Mapping[str, Any]
+    passed: bool
+    sentence: str = ""
+    expected: str = ""
+    observed: str = ""
+    sql: str = ""
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it stops nothing if it does not hold."""
+        return self.entry.get("severity") == "warning"
+
+
+@dataclass(frozen=True)
 class SuiteResult:
-    """What came of one suite: how many expectations held, and a sentence for each one that did not."""
+    """What came of one suite, in the suite's order."""
 
     table: str
-    passed: int
-    failures: tuple[str, ...]
-    warnings: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def passed(self) -> int:
+        """How many expectations hold."""
+        return sum(outcome.passed for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """A sentence for each critical expectation that does not hold."""
+        return tuple(each.sentence for each in self.outcomes if not each.passed and not each.is_warning)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each other one that does not hold."""
+        return tuple(each.sentence for each in self.outcomes if not each.passed and each.is_warning)
 
     @property
     def success(self) -> bool:
@@ -60,11 +94,14 @@ def import_in_background() -> None:
     threading.Thread(target=_import, daemon=True).start()
 
 
-def run_suites(warehouse: Warehouse, database: str, suites: Sequence[Suite]) -> Iterator[SuiteResult]:
+def run_suites(
+    warehouse: Warehouse, database: str, suites: Sequence[Suite], *, whole_tables: bool = False
+) -> Iterator[SuiteResult]:
     """Run the suites over the tables of a database, in one context, and yield a result for each.
 
     The batch (`{batch}` in SQL) is the rows that the last build of this database wrote, if they tell (`_build_seq`),
-    else the whole table. What is said of rows holds of an empty batch. A table that is not there fails its suite.
+    else, or with `whole_tables`, the whole table. What is said of rows holds of an empty batch. A table that is not
+    there fails its suite.
     """
     _quiet()
     with warnings.catch_warnings():
@@ -84,7 +121,7 @@ def run_suites(warehouse: Warehouse, database: str, suites: Sequence[Suite]) -> 
             query={"secure": "true"} if warehouse.secure else {},
         )
         source = context.data_sources.add_sql("candidate", connection_string=url.render_as_string(hide_password=False))
-        tell = _tables_that_tell_builds_apart(warehouse, database)
+        tell = set() if whole_tables else _tables_that_tell_builds_apart(warehouse, database)
         for suite in suites:
             yield _run(gx, source, suite, of_this_build=suite.table in tell)
 
@@ -128,6 +165,7 @@ def _ask_for_columns_only(engine: Any, query: str) -> None:
 
 
 def _run(gx: Any, source: Any, suite: Suite, *, of_this_build: bool) -> SuiteResult:
+    rows = f"({_rows_of_this_build(suite.table)})" if of_this_build else suite.table
     try:
         if of_this_build:
             query = _rows_of_this_build(suite.table)
@@ -137,24 +175,64 @@ def _run(gx: Any, source: Any, suite: Suite, *, of_this_build: bool) -> SuiteRes
             asset = source.add_table_asset(suite.table, table_name=suite.table)
         batch = asset.add_batch_definition_whole_table("all").get_batch()
     except Exception as error:
-        return SuiteResult(suite.table, 0, (f"the table cannot be read: {str(error).splitlines()[0]}",), ())
+        sentence = f"the table cannot be read: {str(error).splitlines()[0]}"
+        return SuiteResult(suite.table, tuple(Outcome(entry, False, sentence) for entry in suite.expectations))
     # Results come back in an order of their own: each expectation carries its place in the suite.
     expectations = [
         _expectation_class(gx, entry["type"])(**entry.get("kwargs", {}), meta={"place": place})
         for place, entry in enumerate(suite.expectations)
     ]
-    outcome = batch.validate(
+    validation = batch.validate(
         gx.ExpectationSuite(name=suite.table, expectations=expectations),
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
-    failures: list[str] = []
-    doubts: list[str] = []
-    for result in sorted(outcome.results, key=lambda result: result.expectation_config.meta["place"]):
-        entry = suite.expectations[result.expectation_config.meta["place"]]
-        if not result.success:
-            (doubts if entry.get("severity") == "warning" else failures).append(_sentence(entry, result))
-    passed = len(expectations) - len(failures) - len(doubts)
-    return SuiteResult(suite.table, passed, tuple(failures), tuple(doubts))
+    results = sorted(validation.results, key=lambda result: result.expectation_config.meta["place"])
+    outcomes = (_outcome(entry, result, rows) for entry, result in zip(suite.expectations, results, strict=True))
+    return SuiteResult(suite.table, tuple(outcomes))
+
+
+def _outcome(entry: dict[str, Any], result: Any, rows: str) -> Outcome:
+    found = result.result or {}
+    observed = [
+        f"{key.replace('_', ' ')} {found[key]}"
+        for key in ("observed_value", "unexpected_count")
+        if found.get(key) is not None
+    ]
+    return Outcome(
+        entry=entry,
+        passed=bool(result.success),
+        sentence="" if result.success else _sentence(entry, result, observed),
+        expected=_expected(entry),
+        observed=", ".join(observed),
+        sql=_sql(entry, rows),
+    )
+
+
+def _expected(entry: dict[str, Any]) -> str:
+    """The expectation's own terms, in words: `column values to be between: column credit, min value 0, max value 1`."""
+    if entry["type"] == "unexpected_rows_expectation":
+        return "no row"
+    terms = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in entry.get("kwargs", {}).items())
+    kind = entry["type"].removeprefix("expect_").replace("_", " ")
+    return f"{kind}: {terms}" if terms else kind
+
+
+def _sql(entry: dict[str, Any], rows: str) -> str:
+    """The statement that finds the rows which are not as expected; '' for what is not about single rows."""
+    given = entry.get("kwargs", {})
+    if entry["type"] == "unexpected_rows_expectation":
+        return str(given["unexpected_rows_query"]).replace("{batch}", rows)
+    if entry["type"] == "expect_column_values_to_be_between":
+        limits = [
+            f"{given['column']} {sign} {given[limit]!r}"
+            for limit, sign in (("min_value", "<"), ("max_value", ">"))
+            if given.get(limit) is not None
+        ]
+        return f"SELECT * FROM {rows} WHERE {' OR '.join(limits)}" if limits else ""  # noqa: S608 - our own suite
+    if entry["type"] == "expect_column_pair_values_a_to_be_greater_than_b":
+        sign = "<" if given.get("or_equal") else "<="
+        return f"SELECT * FROM {rows} WHERE {given['column_A']} {sign} {given['column_B']}"  # noqa: S608 - our own suite
+    return ""
 
 
 def _expectation_class(gx: Any, expectation_type: str) -> Any:
@@ -165,7 +243,7 @@ def _expectation_class(gx: Any, expectation_type: str) -> Any:
     return getattr(gx.expectations, "".join(word.capitalize() for word in expectation_type.split("_")))
 
 
-def _sentence(entry: dict[str, Any], result: Any) -> str:
+def _sentence(entry: dict[str, Any], result: Any, observed: Sequence[str]) -> str:
     exception = next(
         (
             info["exception_message"]
@@ -176,13 +254,7 @@ def _sentence(entry: dict[str, Any], result: Any) -> str:
     )
     if exception:
         return f"{entry['why']}: could not be checked: {exception.strip().splitlines()[0]}"
-    found = result.result or {}
-    details = [
-        f"{key.replace('_', ' ')} {found[key]}"
-        for key in ("observed_value", "unexpected_count")
-        if found.get(key) is not None
-    ]
-    return f"{entry['why']}: not so ({', '.join(details)})" if details else f"{entry['why']}: not so"
+    return f"{entry['why']}: not so ({', '.join(observed)})" if observed else f"{entry['why']}: not so"
 
 
 def _exceptions(info: dict[str, Any]) -> list[dict[str, Any]]:

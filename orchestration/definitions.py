@@ -10,23 +10,21 @@ from orchestration.automation import (
     load_landing,
     loads_of_the_command_line,
 )
-from orchestration.expectation_checks import expectation_checks
 from orchestration.landing_sensor import landing_folder
-from orchestration.model_assets import model_assets
-from orchestration.publication import published
 from orchestration.raw_assets import landing_assets, landing_checks, shown_assets
-from orchestration.resources import WarehouseResource, dbt_resource
+from orchestration.resources import WarehouseResource
 from orchestration.run_records import do_not_wait_for_the_disk
+from orchestration.warehouse_build import warehouse_build
 
 do_not_wait_for_the_disk()
 
 defs = dg.Definitions(
-    assets=[*landing_assets, *shown_assets, model_assets, published],
-    asset_checks=[expectation_checks, *landing_checks],
+    assets=[*landing_assets, *shown_assets, warehouse_build],
+    asset_checks=landing_checks,
     jobs=[build_warehouse, load_landing, load_and_build],
     schedules=[hourly_build, daily_landing],
     sensors=[landing_folder, loads_of_the_command_line],
-    resources={"warehouse": WarehouseResource(), "dbt": dbt_resource()},
+    resources={"warehouse": WarehouseResource()},
     # One process per run: the steps share the run's lock and connection, and there is nothing to run in parallel
     # beside dbt's own threads.
     executor=dg.in_process_executor,

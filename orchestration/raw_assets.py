@@ -14,7 +14,7 @@ from ingest.landing import load_day
 from ingest.loading import LoadResult
 from orchestration import load_records
 from orchestration.landing_days import LANDING_DAYS
-from orchestration.resources import WarehouseResource
+from orchestration.resources import WRITER_POOL, WarehouseResource
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
 from warehouse.settings import get_settings
@@ -67,6 +67,7 @@ def landing_asset(table: str, days: dg.PartitionsDefinition[str] = LANDING_DAYS)
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRIES,
+        pool=WRITER_POOL,
         # Where not every day of the range was loaded, those that were are recorded one by one instead.
         output_required=False,
     )

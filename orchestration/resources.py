@@ -1,21 +1,17 @@
-"""What the assets work with: the warehouse, locked for the length of a run, and dbt."""
+"""What the assets work with: the warehouse, locked for the length of a run."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from importlib import metadata
-from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
-from packaging.version import Version
 from pydantic import Field, PrivateAttr
 
-from orchestration.project import dbt_command, environment, project_dir
 from warehouse.connection import Warehouse, connect
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
+
+# The pool of everything that writes: its limit in `dagster.yaml` is one, so runs wait their turn in the queue.
+WRITER_POOL = "warehouse_writer"
 
 
 class WarehouseResource(dg.ConfigurableResource):
@@ -47,36 +43,3 @@ class WarehouseResource(dg.ConfigurableResource):
         """The connected warehouse."""
         assert self._open is not None, "the warehouse is connected while a run lasts"
         return self._open
-
-
-class DbtResource(DbtCliResource):
-    """dagster-dbt's resource, without two things it does before each call: together they take 4 s, and nothing here
-    needs them. The version comes from the installed package rather than from `dbt --version`; and there is no dbt
-    adapter in this process: the row counts it would fetch are asked of the warehouse directly.
-    """
-
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(metadata.version("dbt-core"))
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
-        return None
-
-
-def dbt_resource() -> DbtResource:
-    """Footfall's dbt: the one of this Python environment, on the project of this repository."""
-    project = str(project_dir())
-    python, *process = dbt_command()
-    return DbtResource(project_dir=project, profiles_dir=project, dbt_executable=python, global_config_flags=process)
-
-
-@contextmanager
-def dbt_environment(warehouse: Warehouse) -> Iterator[None]:
-    """Within the block a dbt process that is started finds this warehouse and keeps its artifacts in the home."""
-    before = dict(os.environ)
-    os.environ.update(warehouse.environment() | environment(warehouse.settings))
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

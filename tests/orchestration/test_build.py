@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import build_log
+from orchestration.dbt_run import outcome_of, run_dbt
 from orchestration.plan import make_plan
 from tests.cli.conftest import ROOT, Footfall, environment_of
 from tests.orchestration.conftest import commit_load, publish_version, published_people, start, variables_of
@@ -166,21 +167,6 @@ from warehouse.settings import get_settings
 print(run_build(get_settings(), full_refresh=False).errors)
 """
 
-FAILURES = """
-import sys
-from pathlib import Path
-from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
-from packaging.version import Version
-from orchestration.model_assets import _failures
-folder = Path(sys.argv[1])
-(folder / "run_results.json").write_text('{"results": [{"unique_id": "model.a.b", "status": "success"}]}')
-print(_failures(DbtCliInvocation.run(
-    args=[sys.executable, "-c", "raise SystemExit(2)"], env={}, manifest={}, raise_on_error=False, context=None,
-    dagster_dbt_translator=DagsterDbtTranslator(), project_dir=folder, target_path=folder, adapter=None,
-    cli_version=Version("1.0"),
-)))
-"""
-
 
 def in_a_process(warehouse: Warehouse, project: Path, code: str) -> str:
     """What the code prints, run with this warehouse and the tiny project."""
@@ -197,5 +183,15 @@ def test_what_stops_the_job_before_its_first_step_is_told(warehouse: Warehouse, 
         assert "a long load" in in_a_process(warehouse, project, RUN)
 
 
-def test_dbt_that_ends_badly_without_a_failed_result_has_failed(warehouse: Warehouse, project: Path) -> None:
-    assert "exit code `2`" in in_a_process(warehouse, project, FAILURES)
+def test_dbt_that_ends_badly_without_a_failed_result_has_failed(warehouse: Warehouse, tmp_path: Path) -> None:
+    (failure,) = run_dbt(warehouse, ["build", "--no-such-option"], target=tmp_path).failures
+    assert failure.startswith("dbt ended with exit code 2: ")
+    assert "--no-such-option" in failure
+
+    (tmp_path / "run_results.json").write_text(
+        '{"results": [{"unique_id": "model.a.b", "status": "success", "message": "OK", "failures": null,'
+        ' "execution_time": 0.1}]}'
+    )
+    assert outcome_of(137, tmp_path / "run_results.json", []).failures == (
+        "dbt ended with exit code 137: it did not say why",
+    )
