@@ -14,55 +14,79 @@
     What source and medium mean is in the seeds channel_sources and channel_mediums; add to them what your sites need.
     All arguments are SQL expressions of strings, click_ids of a map from name to value; '' where absent.
 
-    Intermediate results are named where they first appear (`… as channel_source`), or the text would grow beyond what
-    ClickHouse parses; so it can be called once per select. A query over many rows is three times as fast under
+    Every step binds its results to names that hold in that step alone (see `bind`), so that the text stays short and a
+    caller's columns and aliases may have any name. A query over many rows is three times as fast under
     short_circuit_function_evaluation = 'disable'.
 #}
 {% macro channel(utm_source, utm_medium, utm_campaign, click_ids, referring_domain, own_host) -%}
+    {{ bind({
+        'sent_source': channel_word(utm_source),
+        'sent_medium': channel_word(utm_medium),
+        'campaign': channel_word(utm_campaign),
+        'click_id': known_click_id(click_ids),
+        'referrer': outside_referrer(referring_domain, own_host),
+    }, bind({
+        'source': visit_source(),
+        'medium': visit_medium(),
+    }, bind({
+        'source_kind': source_category('source'),
+        'medium_kind': medium_category('medium'),
+        'is_paid': "match(medium, '^(.*cp.*|ppc|retargeting|paid.*)$')",
+    }, channel_of_pair()))) }}
+{%- endmacro %}
+
+
+{#
+    An expression in which each name of `values` stands for its SQL expression, worked out once. The names hold in `body`
+    and nowhere else: they are the arguments of a lambda, which is applied to one element.
+#}
+{% macro bind(values, body) -%}
+    arrayMap(({{ values | join(', ') }}) -> {{ body }}, [{{ values.values() | join('], [') }}])[1]
+{%- endmacro %}
+
+
+{% macro visit_source() -%}
     multiIf(
-        ({{ visit_source(utm_source, utm_medium, click_ids, referring_domain, own_host) }} as channel_source) = ''
-        and (
-            multiIf(
-                channel_sent_medium != '', channel_sent_medium,
-                channel_click_id != '', {{ click_id_meaning('channel_click_id', 'medium') }},
-                channel_sent_source
-            ) as channel_medium
-        ) = ''
-        and ({{ channel_word(utm_campaign) }} as channel_campaign) = '', 'Direct',
-        ({{ source_category('channel_source') }} as channel_source_kind) = 'direct' and channel_sent_medium = '', 'Direct',
-        position(channel_campaign, 'cross-network') > 0, 'Paid Search',
-        (match(channel_medium, '^(.*cp.*|ppc|retargeting|paid.*)$') as channel_is_paid)
-        and channel_source_kind in ('search', 'shopping'), 'Paid Search',
-        channel_is_paid and match(channel_campaign, '^(.*(([^a-df-z]|^)shop|shopping).*)$'), 'Paid Search',
-        channel_is_paid and channel_source_kind in ('social', 'video'), 'Paid Social',
-        ({{ medium_category('channel_medium') }} as channel_medium_kind) = 'display', 'Display',
-        channel_medium_kind = 'paid_search', 'Paid Search',
-        channel_medium_kind = 'paid_social', 'Paid Social',
-        channel_is_paid, 'Other',
-        channel_source_kind in ('social', 'video') or channel_medium_kind = 'social', 'Organic Social',
-        position(channel_medium, 'video') > 0, 'Organic Social',
-        channel_source_kind = 'search' or channel_medium_kind = 'search', 'Organic Search',
-        channel_medium_kind = 'referral', 'Referral',
-        channel_medium_kind = 'email', 'Email',
-        channel_medium_kind = 'affiliate', 'Affiliates',
-        channel_source_kind = 'email', 'Email',
-        channel_source_kind = 'affiliate', 'Affiliates',
-        channel_source_kind = 'shopping', 'Referral',
-        channel_source != '' and channel_source = channel_referrer and channel_medium = '', 'Referral',
-        'Other'
+        sent_medium = '' and click_id != '', {{ click_id_meaning('click_id', 'source') }},
+        sent_source != '', sent_source,
+        click_id != '', {{ click_id_meaning('click_id', 'source') }},
+        referrer
     )
 {%- endmacro %}
 
 
-{# The source of the pair that `channel` judges. Defines the aliases that the macro `channel` goes on with. #}
-{% macro visit_source(utm_source, utm_medium, click_ids, referring_domain, own_host) -%}
+{% macro visit_medium() -%}
     multiIf(
-        ({{ channel_word(utm_medium) }} as channel_sent_medium) = ''
-        and ({{ known_click_id(click_ids) }} as channel_click_id) != '',
-        ({{ click_id_meaning('channel_click_id', 'source') }} as channel_click_source),
-        ({{ channel_word(utm_source) }} as channel_sent_source) != '', channel_sent_source,
-        channel_click_id != '', channel_click_source,
-        ({{ outside_referrer(referring_domain, own_host) }} as channel_referrer)
+        sent_medium != '', sent_medium,
+        click_id != '', {{ click_id_meaning('click_id', 'medium') }},
+        sent_source
+    )
+{%- endmacro %}
+
+
+{% macro channel_of_pair() -%}
+    multiIf(
+        source = '' and medium = '' and campaign = '', 'Direct',
+        source_kind = 'direct' and sent_medium = '', 'Direct',
+        position(campaign, 'cross-network') > 0, 'Paid Search',
+        is_paid and source_kind in ('search', 'shopping'), 'Paid Search',
+        is_paid and match(campaign, '^(.*(([^a-df-z]|^)shop|shopping).*)$'), 'Paid Search',
+        is_paid and source_kind in ('social', 'video'), 'Paid Social',
+        medium_kind = 'display', 'Display',
+        medium_kind = 'paid_search', 'Paid Search',
+        medium_kind = 'paid_social', 'Paid Social',
+        is_paid, 'Other',
+        source_kind in ('social', 'video') or medium_kind = 'social', 'Organic Social',
+        position(medium, 'video') > 0, 'Organic Social',
+        source_kind = 'search' or medium_kind = 'search', 'Organic Search',
+        medium_kind = 'referral', 'Referral',
+        medium_kind = 'email', 'Email',
+        medium_kind = 'affiliate', 'Affiliates',
+        source_kind = 'email', 'Email',
+        source_kind = 'affiliate', 'Affiliates',
+        source_kind = 'shopping', 'Referral',
+        source != '' and source = referrer and medium = '', 'Referral',
+        'Other'
     )
 {%- endmacro %}
 

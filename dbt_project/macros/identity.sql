@@ -61,12 +61,13 @@
 
 {#
     Connected components by label propagation with pointer jumping: every id, and the id that names its label, takes
-    the smallest label among itself and its neighbours, then the label of its label, until nothing changes. Leaves its
-    result in a table beside the model and returns that table's name. `edges` must hold every edge in both directions.
+    the smallest label among itself and its neighbours, then the label of its label, until nothing changes. Returns the
+    name of the table that holds the result; the model that reads it drops what was made for it by the hook `drop_labels`.
+    `edges` must hold every edge in both directions.
 #}
 {% macro propagate_labels(edges) %}
-    {%- set labels = target.schema ~ '.changed_component_labels' -%}
-    {%- set next_labels = target.schema ~ '.changed_component_labels_next' -%}
+    {%- set labels = component_labels() -%}
+    {%- set next_labels = component_labels() ~ '_next' -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
         {%- set state = namespace(done=false) -%}
         {%- set shape = '(tenant_id String, distinct_id String, label String) engine = MergeTree order by (tenant_id, distinct_id)' -%}
@@ -97,6 +98,18 @@
     {%- endif -%}
     {{- return(labels) -}}
 {% endmacro %}
+
+
+{# The table of labels. With `_next` behind its name, the one that a round writes. #}
+{% macro component_labels() -%}
+    {{ target.schema }}.changed_component_labels
+{%- endmacro %}
+
+
+{# What the model that reads the labels runs when it is built. #}
+{% macro drop_labels() -%}
+    drop table if exists {{ component_labels() }}, {{ component_labels() }}_next sync
+{%- endmacro %}
 
 
 {% macro label_round(edges, labels, next_labels) %}

@@ -28,7 +28,8 @@ def load_seed(client: Client, name: str, types: dict[str, str]) -> None:
     """The seed as a table of the client's default database."""
     columns = ", ".join(f"`{column}` {type_}" for column, type_ in types.items())
     client.command(f"create table {name} ({columns}) engine = MergeTree order by tuple()")
-    with (PROJECT / "seeds" / f"{name}.csv").open(newline="") as file:
+    (path,) = (PROJECT / "seeds").rglob(f"{name}.csv")
+    with path.open(newline="") as file:
         rows = [
             [int(row[c]) if t.startswith("UInt") else row[c] for c, t in types.items()] for row in csv.DictReader(file)
         ]

@@ -166,6 +166,20 @@ def test_every_visit_gets_the_channel_of_ga4s_grouping(client: Client) -> None:
     assert wrong == []
 
 
+def test_a_channel_takes_no_name_of_its_caller_and_leaves_none(client: Client) -> None:
+    client.insert("visits", [[1, "google", "cpc", "", {}, "", "shop.example"]])
+    paid, direct = (
+        macro("channels.sql", "channel", source, medium, "''", "click_ids", "''", "own_host")
+        for source, medium in [("utm_source", "utm_medium"), ("''", "''")]
+    )
+    # Twice in one select, beside aliases with the very names that the macro gives its steps.
+    ours = ", ".join(
+        f"'ours' as {name}" for name in ("source", "medium", "campaign", "click_id", "referrer", "is_paid")
+    )
+    query = f"select {ours}, {paid} as paid, {direct} as direct, concat(source, medium, campaign) from visits"
+    assert client.query(query).first_row[-3:] == ("Paid Search", "Direct", "oursoursours")
+
+
 def test_a_touch_carries_a_utm_a_click_id_or_an_outside_referrer(client: Client) -> None:
     cases = [
         ("", "", "", {}, "", "shop.example", False),

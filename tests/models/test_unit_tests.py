@@ -108,6 +108,12 @@ def test_no_described_column_is_missing(project: Project) -> None:
     assert {name: gone for name, gone in missing.items() if gone} == {}
 
 
+def test_a_build_leaves_no_table_beside_its_models_and_seeds(project: Project) -> None:
+    nodes = project.artifact("manifest")["nodes"].values()
+    made = {node["alias"] for node in nodes if node["resource_type"] in {"model", "seed"}}
+    assert project.columns().keys() - made == set()
+
+
 def test_every_mart_that_is_a_table_has_a_contract(project: Project) -> None:
     free = [
         name

@@ -1,4 +1,4 @@
-{{ config(order_by=['tenant_id', 'distinct_id']) }}
+{{ config(order_by=['tenant_id', 'distinct_id'], post_hook="{{ drop_labels() }}") }}
 -- One row per known id in scope, with the group of merged ids it belongs to (named by its smallest id).
 {% set labels = propagate_labels(ref('changed_merges')) %}
 select
