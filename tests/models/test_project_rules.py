@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.project import manifest, project_dir
 from orchestration.translator import SUBJECTS
+from tests.cli.conftest import ROOT
 from warehouse.connection import Warehouse
 
 # Each exception with its reason.
@@ -36,10 +37,17 @@ GENERATED_NAME = re.compile(r"^(unique_key|belongs_to|is_not_empty|is_zero_or_on
 
 
 @pytest.fixture(scope="module")
-def nodes(server: Warehouse) -> dict[str, dict[str, Any]]:
+def parsed(server: Warehouse) -> dict[str, Any]:
+    """The manifest."""
+    content: dict[str, Any] = json.loads(manifest(server.settings, project_dir()).read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def nodes(parsed: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """All nodes of the manifest, by unique id."""
-    parsed: dict[str, dict[str, Any]] = json.loads(manifest(server.settings, project_dir()).read_text())["nodes"]
-    return parsed
+    found: dict[str, dict[str, Any]] = parsed["nodes"]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +157,15 @@ def test_every_data_test_has_a_name_and_a_sentence_of_its_own(nodes: dict[str, d
     assert len(tests) > 80
     assert [node["name"] for node in tests if GENERATED_NAME.match(node["name"])] == []
     assert [node["name"] for node in tests if not node["description"].strip().endswith((".", ".)"))] == []
+
+
+def test_an_exposure_names_tables_that_its_file_reads(
+    parsed: dict[str, Any], models: dict[str, dict[str, Any]]
+) -> None:
+    assert parsed["exposures"]
+    for exposure in parsed["exposures"].values():
+        source = (ROOT / exposure["config"]["meta"]["file"]).read_text(encoding="utf-8")
+        read = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", source)) & set(models)
+        named = {unique_id.split(".")[-1] for unique_id in exposure["depends_on"]["nodes"]}
+        assert named
+        assert named <= read
