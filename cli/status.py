@@ -1,9 +1,11 @@
 """`footfall status`: where the warehouse is, what was loaded and built last, what waits, what failed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cli.console import out
+from ingest import landing_folder
 from warehouse.connection import Warehouse, connect
 from warehouse.settings import get_settings
 
@@ -38,6 +40,8 @@ def run_status() -> None:
         plan = make_plan(warehouse)
         facts.add_row("Waiting", "nothing" if plan.nothing_to_do else f"{plan.reason} (footfall build)")
         failed = builds[0].failed_checks if builds and builds[0].status == "failed" else ()
+        if strays := landing_folder.strays(landing_folder.folder(settings)):
+            facts.add_row("Not loaded", _not_loaded(strays))
         facts.add_row("Failed checks", "\n".join(failed) if failed else "none")
         out().print(facts)
         tables = _tables(warehouse)
@@ -81,6 +85,12 @@ def _last_load(warehouse: Warehouse) -> str:
         f"{path} into {table}, {status} {_time(at)}: "
         f"{accepted:,} rows accepted, {rejected:,} rejected, {duplicate:,} duplicate"
     )
+
+
+def _not_loaded(strays: Sequence[landing_folder.Stray]) -> str:
+    """The files of the landing folder that no load looks at, the first ten of them."""
+    more = [f"and {len(strays) - 10} more"] if len(strays) > 10 else []
+    return "\n".join([*map(str, strays[:10]), *more])
 
 
 def _build(build: "Build") -> str:

@@ -1,5 +1,6 @@
 """`footfall up`: the local warehouse and the Dagster UI, until Ctrl-C."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from cli.console import err, out
+from ingest import landing_folder
 from warehouse import ports
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
@@ -23,6 +25,9 @@ _ROOT = Path(__file__).parents[1]
 # The first start parses the dbt project and makes the tables of the Dagster instance.
 _START_SECONDS = 180.0
 _STOP_SECONDS = 20.0
+# How often the landing folder is looked at for a day before the first partition.
+_LOOK_SECONDS = 30.0
+_RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "footfall") { __typename } }"""
 
 
 def run_up(*, warehouse_only: bool) -> None:
@@ -32,6 +37,7 @@ def run_up(*, warehouse_only: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     with connect(settings) as warehouse:
+        landing_folder.create(settings)
         try:
             if warehouse_only:
                 _say_warehouse(warehouse)
@@ -42,7 +48,7 @@ def run_up(*, warehouse_only: bool) -> None:
                 _say_warehouse(warehouse)
                 out().print(f"Dagster    http://127.0.0.1:{settings.ui_port}")
                 out().print("Ctrl-C ends both.")
-                code = dagster.wait()
+                code = _wait_for_end(dagster, settings)
             raise FootfallError(f"Dagster ended by itself (exit code {code}).", f"Its log is {_log(settings)}.")
         except KeyboardInterrupt:
             err().print("Stopped.")
@@ -104,6 +110,35 @@ def _wait_for_ui(process: "subprocess.Popen[bytes]", settings: Settings) -> None
         except (OSError, urllib.error.URLError):
             time.sleep(0.3)
     raise FootfallError(f"Dagster has not answered for {_START_SECONDS:.0f} s.", f"Its log is {_log(settings)}.")
+
+
+def _wait_for_end(process: "subprocess.Popen[bytes]", settings: Settings) -> int:
+    """The exit code of Dagster, once it ends.
+
+    Until then its partitions, which begin with the first landing day, are counted anew when an earlier day appears.
+    """
+    landing = landing_folder.folder(settings)
+    first = landing_folder.first_day(landing) or landing_folder.today()
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK_SECONDS)
+        now = landing_folder.first_day(landing) or first
+        if now < first and _reload(settings):
+            first = now
+
+
+def _reload(settings: Settings) -> bool:
+    """Have Dagster read its definitions again; whether it did."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{settings.ui_port}/graphql",
+        data=json.dumps({"query": _RELOAD}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_START_SECONDS) as answer:
+            return "WorkspaceLocationEntry" in answer.read().decode()
+    except (OSError, urllib.error.URLError):
+        return False
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -60,7 +60,7 @@ def landing_folder(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     for key in wanted:
         tries = 1 if key in changed else asked[key].tries + 1
         asked[key] = _Asked(now.get(key, ""), time.time(), tries)
-    return _result(asked, run_requests=[_request(wanted)])
+    return _result(asked, run_requests=[_request(context.instance, wanted)])
 
 
 def _unknown_days(state: Mapping[str, str]) -> list[str]:
@@ -130,20 +130,23 @@ def _result(asked: Mapping[str, _Asked], **what: Any) -> dg.SensorResult:
     return dg.SensorResult(cursor=cursor, **what)
 
 
-def _request(wanted: list[str]) -> dg.RunRequest:
-    """One run for all these days: over the range they span, and told which of them to load."""
-    days = {
-        table: [_day(key) for key in wanted if key.startswith(f"{table}/")]
-        for table in files_there.TABLES
-        if any(key.startswith(f"{table}/") for key in wanted)
-    }
+def _request(instance: dg.DagsterInstance, wanted: list[str]) -> dg.RunRequest:
+    """One run for all these days: over the range they span, and told into which of its days to look.
+
+    The others it records as they stand; so those among them that failed, or are being loaded, are looked into as well.
+    """
     all_days = sorted({_day(key) for key in wanted})
+    span = LANDING_DAYS.get_partition_keys_in_range(dg.PartitionKeyRange(all_days[0], all_days[-1]))
+    ops = {}
+    for table in files_there.TABLES:
+        if days := {_day(key) for key in wanted if key.startswith(f"{table}/")}:
+            statuses = instance.get_status_by_partition(dg.AssetKey(["raw", table]), span, LANDING_DAYS) or {}
+            days |= {day for day, status in statuses.items() if status and status.name != "MATERIALIZED"}
+            ops[f"raw__{table}"] = LandingConfig(days=sorted(days))
     # No run key: Dagster starts no run for one it knows, and a day may come to look as it did before.
     return dg.RunRequest(
-        asset_selection=[dg.AssetKey(["raw", table]) for table in days],
-        run_config=dg.RunConfig(
-            ops={f"raw__{table}": LandingConfig(days=of_table) for table, of_table in days.items()}
-        ),
+        asset_selection=[dg.AssetKey(op.split("__")) for op in ops],
+        run_config=dg.RunConfig(ops=ops),
         tags={
             "dagster/asset_partition_range_start": all_days[0],
             "dagster/asset_partition_range_end": all_days[-1],

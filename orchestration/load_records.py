@@ -3,7 +3,7 @@
 A day of delivery is a partition: the files of that landing day, and what `footfall load` brought on that day (UTC).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -73,7 +73,7 @@ def tell(
             return []
         touched = client.query(_TOUCHED, parameters={"raw": raw, "told": told}).result_rows
         events = [
-            materialization(client, raw, table, day)
+            materialization(table, day, figures(client, raw, table, day), data_version(client, raw, table))
             for table, day, seq in touched
             if table in LANDING_TABLES and _is_ours_to_tell(instance, dg.AssetKey(["raw", table]), day, seq, days)
         ]
@@ -108,14 +108,9 @@ def _is_ours_to_tell(
     return not records or _version(records[0].asset_materialization) < seq
 
 
-def materialization(client: Client, raw: str, table: str, day: str) -> dg.AssetMaterialization:
-    """A landing table's partition as it stands in the ledger."""
-    return dg.AssetMaterialization(
-        asset_key=["raw", table],
-        partition=day,
-        metadata=figures(client, raw, table, day),
-        tags={DATA_VERSION: data_version(client, raw, table)},
-    )
+def materialization(table: str, day: str, figures: Mapping[str, Any], version: str) -> dg.AssetMaterialization:
+    """A landing table's partition with these figures, the table being at this data version."""
+    return dg.AssetMaterialization(["raw", table], partition=day, metadata=figures, tags={DATA_VERSION: version})
 
 
 def data_version(client: Client, raw: str, table: str) -> str:

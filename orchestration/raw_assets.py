@@ -1,6 +1,6 @@
 """The raw tables as assets: those with a landing folder are loaded by landing day, the others are only shown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -38,8 +38,8 @@ class LandingConfig(dg.Config):
 
     days: list[str] = Field(
         default=[],
-        description="Load only these days of the partition range; all of them if none is named. The sensor names the "
-        "days in which something changed.",
+        description="Look only into the folders of these days of the partition range; into all if none is named. The "
+        "sensor names the days in which something changed.",
     )
 
 
@@ -68,45 +68,47 @@ def landing_asset(table: str, days: dg.PartitionsDefinition[str] = LANDING_DAYS)
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRIES,
         pool=WRITER_POOL,
-        # Where not every day of the range was loaded, those that were are recorded one by one instead.
-        output_required=False,
     )
     def landing(
         context: dg.AssetExecutionContext, config: LandingConfig, warehouse: WarehouseResource
     ) -> Iterator[dg.MaterializeResult]:
         opened = warehouse.get()
         load_records.tell(context.instance, opened, days)
-        keys = context.partition_keys
-        chosen = [key for key in keys if not config.days or key in config.days]
-        outcomes = list(_load_days(context, opened, table, chosen))
+        outcomes = list(_load_days(context, opened, table, set(config.days or context.partition_keys)))
         failed = [day for day in outcomes if day.problem]
         if any(day.is_retryable for day in failed) and context.retry_number < _RETRIES.max_retries:
-            raise _failure(failed, len(chosen), allow_retries=True)
+            raise _failure(failed, len(outcomes), allow_retries=True)
         with opened.client() as client:
             raw = opened.settings.raw_database
-            if not failed and len(chosen) == len(keys):
-                for day in outcomes:
-                    figures = load_records.figures(client, raw, table, day.key) | _counts(day)
-                    context.add_asset_metadata(figures, partition_key=day.key)
-                version = load_records.data_version(client, raw, table)
-                yield dg.MaterializeResult(data_version=dg.DataVersion(version))
-            else:
-                for day in outcomes:
-                    if not day.problem:
-                        recorded = load_records.materialization(client, raw, table, day.key)
-                        context.log_event(recorded.with_metadata({**recorded.metadata, **_counts(day)}))
-        load_records.tell(context.instance, opened, days)
+            recorded = {
+                day.key: load_records.figures(client, raw, table, day.key) | _counts(day)
+                for day in outcomes
+                if not day.problem
+            }
+            version = load_records.data_version(client, raw, table)
         if failed:
-            raise _failure(failed, len(chosen), allow_retries=False)
+            for key, figures in recorded.items():
+                context.log_event(load_records.materialization(table, key, figures, version))
+            load_records.tell(context.instance, opened, days)
+            raise _failure(failed, len(outcomes), allow_retries=False)
+        for key, figures in recorded.items():
+            context.add_asset_metadata(figures, partition_key=key)
+        load_records.tell(context.instance, opened, days)
+        yield dg.MaterializeResult(data_version=dg.DataVersion(version))
 
     return landing
 
 
-def _load_days(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, keys: Sequence[str]
-) -> Iterator[_Day]:
-    """Load day after day and tell the log of each file; one that fails leaves the others alone."""
+def _load_days(context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, wanted: Set[str]) -> Iterator[_Day]:
+    """Load day after day and tell the log of each file; one that fails leaves the others alone.
+
+    A day of the range that is not wanted is as it was: it is recorded, because to Dagster it is of this run as well.
+    """
+    keys = context.partition_keys
     for done, key in enumerate(keys):
+        if key not in wanted:
+            yield _Day(key)
+            continue
         try:
             results = load_day(warehouse, table, date.fromisoformat(key))
         except FootfallError as error:
@@ -115,7 +117,8 @@ def _load_days(
         except (ClickHouseError, OSError) as error:
             # Without a warehouse it would be the same with every day that is left.
             context.log.error(f"The warehouse went away while {key} was being loaded. {error}")
-            yield from (_Day(left, problem="the warehouse went away", is_retryable=True) for left in keys[done:])
+            for left in keys[done:]:
+                yield _Day(left, problem="the warehouse went away", is_retryable=True)
             return
         else:
             yield _said(context, table, key, results)

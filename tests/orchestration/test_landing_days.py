@@ -105,11 +105,16 @@ def test_a_bad_file_reddens_its_own_day_only(landing: Landing) -> None:
     assert landing.materializations(TWO)[0]["rows accepted"] == 1
 
 
-def test_only_the_days_that_a_run_names_are_loaded(landing: Landing) -> None:
+def test_only_the_days_that_a_run_names_are_looked_into(landing: Landing) -> None:
     for day in (ONE, TWO, THREE):
         landing.put(day, day)
-    assert landing.run(ONE, THREE, ONE, THREE).success
-    assert landing.statuses(ONE, TWO, THREE) == ["MATERIALIZED", "none", "MATERIALIZED"]
+    assert landing.run(ONE, THREE).success
+    landing.put(ONE, "a", "b")
+    landing.put(TWO, "c", "d")
+    landing.put(THREE, name="broken.json").write_bytes(b"\x00\x01")
+    assert not landing.run(ONE, THREE, ONE, THREE).success
+    assert landing.statuses(ONE, TWO, THREE) == ["MATERIALIZED", "MATERIALIZED", "FAILED"]
+    assert [landing.materializations(day)[0]["rows accepted"] for day in (ONE, TWO)] == [2, 1]
 
 
 def test_options_that_cannot_be_used_fail_their_day(landing: Landing) -> None:
