@@ -160,6 +160,23 @@ def rollback() -> None:
     run_rollback()
 
 
+@cli.command()
+@click.option(
+    "--out",
+    "folder",
+    default=None,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Only write the page, as DIR/index.html.",
+)
+@verbose_option
+def docs(folder: Path | None) -> None:
+    """Show the documentation of the published tables in the browser, until Ctrl-C; it needs no network."""
+    from cli.docs import run_docs
+
+    run_docs(folder)
+
+
 @cli.command(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 )
