@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from orchestration.dbt_run import NodeResult
 from orchestration.model_assets import LEDGER, MANIFEST, MODEL_SPECS, PUBLISHED_SPEC
+from orchestration.pictures import picture_metadata
 from warehouse.connection import Warehouse
 from warehouse.publishing import UNPUBLISHED
 
@@ -136,7 +137,7 @@ def metadata_of(
         metadata["seconds"] = result.seconds
     if unique_id in read:
         metadata["rows read"] = read[unique_id]
-    return metadata
+    return metadata | picture_metadata(warehouse, table)
 
 
 def _columns(client: Client, database: str, table: str) -> list[dg.TableColumn]:
