@@ -61,7 +61,7 @@ def private_warehouse() -> Iterator[Warehouse]:
 
 def load(warehouse: Warehouse, table: str, files: Sequence[Path]) -> int:
     """Load files and return how many rows were accepted. Raises RuntimeError if one failed."""
-    with exclusive(warehouse.settings, f"load {table}"):
+    with exclusive(warehouse, f"load {table}"):
         results = list(load_paths(warehouse, table, files))
     failed = [result for result in results if result.status == "failed"]
     if failed:

@@ -50,7 +50,7 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
     from orchestration import build_log
     from orchestration.plan import make_plan
 
-    with exclusive(warehouse.settings, "build"):
+    with exclusive(warehouse, "build"):
         build_log.settle(warehouse, full_refresh=full_refresh)
         plan = make_plan(warehouse, full_refresh=full_refresh)
     if plan.nothing_to_do:

@@ -4,14 +4,14 @@ import os
 import subprocess
 from contextlib import nullcontext
 
+import click
+
 from warehouse.connection import connect
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
-# Commands that change tables, and so need the lock; and all others.
-_WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
+# Commands that change no table; all others wait for their turn, also those of a later dbt.
 _READING = {"clean", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse", "show", "source", "test"}
-_HELP = {"--help", "-h"}
 
 
 def run_dbt(arguments: tuple[str, ...]) -> int:
@@ -35,10 +35,26 @@ def run_dbt(arguments: tuple[str, ...]) -> int:
             "DBT_PROJECT_DIR": project,
             "DBT_PROFILES_DIR": project,
         }
-        subcommand = next((word for word in arguments if word in _WRITING | _READING), "")
-        writes = subcommand in _WRITING and _HELP.isdisjoint(arguments)
-        with exclusive(settings, "dbt") if writes else nullcontext():
+        subcommand = _subcommand(arguments)
+        writes = bool(subcommand) and subcommand not in _READING
+        with exclusive(warehouse, f"dbt {subcommand}") if writes else nullcontext():
             if writes:
                 build_log.settle(warehouse)
                 publishing.give_up_version_before(warehouse)
             return subprocess.run(command, env=variables, check=False).returncode
+
+
+def _subcommand(arguments: tuple[str, ...]) -> str:
+    """What dbt will do with these arguments, by dbt's own parser; empty if it will only say something about them."""
+    from dbt.cli.main import cli
+
+    context = click.Context(cli, info_name="dbt")
+    try:
+        options, rest, _ = cli.make_parser(context).parse_args(list(arguments))
+        name, command, rest = cli.resolve_command(context, rest) if rest else (None, None, [])
+        if name is None or command is None:
+            return ""
+        more, _, _ = command.make_parser(click.Context(command, info_name=name, parent=context)).parse_args(rest)
+    except click.ClickException:  # dbt says it better
+        return ""
+    return "" if "help" in options or "help" in more or "version" in options else name

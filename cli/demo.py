@@ -40,7 +40,7 @@ def run_remove() -> None:
     settings = get_settings()
     folder = settings.home / "sample"
     with connect(settings) as warehouse:
-        with exclusive(settings, "demo --remove"):
+        with exclusive(warehouse, "demo --remove"):
             withdrawn = _withdraw_sample(warehouse, folder)
         out().print(f"Withdrew {withdrawn} load{'' if withdrawn == 1 else 's'} of the demo from {folder}.")
         build(warehouse)
@@ -62,7 +62,7 @@ def _load_sample(warehouse: Warehouse, stages: dict[str, float]) -> None:
     with _timed(stages, "write the sample"):
         files = write_sample(warehouse.settings.home / "sample")
     out().print(f"Loading the sample from {warehouse.settings.home / 'sample'}", style="bold")
-    with _timed(stages, "load"), exclusive(warehouse.settings, "demo"):
+    with _timed(stages, "load"), exclusive(warehouse, "demo"):
         results = [
             result
             for table, paths in (

@@ -15,7 +15,7 @@ from warehouse.settings import get_settings
 def run_load(table: str, paths: Sequence[Path], *, tenant: str, mapping: dict[str, str], replace: bool) -> None:
     """Load and print a line per file; raises FootfallError in the end if any file failed."""
     settings = get_settings()
-    with connect(settings) as warehouse, exclusive(settings, f"load {table}"):
+    with connect(settings) as warehouse, exclusive(warehouse, f"load {table}"):
         landing_folder.create(settings)
         results = load(warehouse, table, paths, tenant=tenant, mapping=mapping, replace=replace)
     failed = [result for result in results if result.status == "failed"]

@@ -12,7 +12,7 @@ def run_rollback() -> None:
     from warehouse import publishing
 
     settings = get_settings()
-    with connect(settings) as warehouse, exclusive(settings, "rollback"):
+    with connect(settings) as warehouse, exclusive(warehouse, "rollback"):
         # What is published is known by the journal, before and after; the log only follows it.
         build_log.settle(warehouse)
         publishing.rollback(warehouse)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.console import out
 from ingest import landing_folder
+from warehouse import lease
 from warehouse.connection import Warehouse, connect
 from warehouse.settings import get_settings
 
@@ -31,6 +32,9 @@ def run_status() -> None:
         facts.add_column(style="bold")
         facts.add_column()
         facts.add_row("Warehouse", _where(warehouse))
+        writer = lease.holder_of(warehouse)
+        if writer is not None:
+            facts.add_row("Writing", f"{writer.doing} ({writer})")
         facts.add_row("Last load", _last_load(warehouse))
         builds = build_log.builds(warehouse)
         facts.add_row("Last build", _build(builds[0]) if builds else "none yet")
@@ -112,7 +116,7 @@ def _tables(warehouse: Warehouse) -> "Table | None":
             FROM system.tables
             WHERE database IN ({raw:String}, {published:String})
                 AND total_rows IS NOT NULL
-                AND NOT match(name, '^(int_|incoming_|\\.|tracking_key$|publish_journal$)')
+                AND NOT match(name, '^(int_|incoming_|\\.|tracking_key$|publish_journal$|writer_lease$)')
             ORDER BY database != {raw:String}, name
             """,
             parameters={"raw": settings.raw_database, "published": settings.database},

@@ -22,7 +22,7 @@ def run_unload(names: Sequence[str], *, dry_run: bool) -> None:
     Raises UsageError, before anything is withdrawn, if a name means no load at all.
     """
     settings = get_settings()
-    with connect(settings) as warehouse, exclusive(settings, "unload"):
+    with connect(settings) as warehouse, exclusive(warehouse, "unload"):
         found = loads_of(warehouse, names)
         standing = [load for load in found if load.stands]
         for load in found:

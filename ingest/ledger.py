@@ -15,6 +15,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from warehouse import lease
+
 _COLUMNS = (
     "load_id", "load_seq", "table", "path", "content_hash", "partition", "rows_accepted", "rows_rejected",
     "rows_duplicate", "status", "superseded_seq", "committed_at", "version",
@@ -124,7 +126,10 @@ def first_day(client: Client, raw: str) -> date | None:
 
 
 def commit(client: Client, raw: str, load: Load, superseded: Sequence[Load] = ()) -> Load:
-    """Make a load visible and let the superseded ones stand no longer, at once. Returns the load as committed."""
+    """Make a load visible and let the superseded ones stand no longer, at once. Returns the load as committed.
+
+    Raises FootfallError if this command has lost the writer's lease.
+    """
     seq = _next_seq(client, raw)
     committed = _committed(load, seq)
     _insert(client, raw, [committed, *(_superseded(old, seq) for old in superseded)])
@@ -132,7 +137,10 @@ def commit(client: Client, raw: str, load: Load, superseded: Sequence[Load] = ()
 
 
 def withdraw(client: Client, raw: str, loads: Sequence[Load]) -> list[Load]:
-    """Let loads stand no longer, all at once: a line more for each, without rows. Returns these lines."""
+    """Let loads stand no longer, all at once: a line more for each, without rows. Returns these lines.
+
+    Raises FootfallError if this command has lost the writer's lease.
+    """
     for table in {load.table for load in loads}:
         # Before the ledger knows a later load, as every load does.
         remove_remains(client, raw, table)
@@ -145,6 +153,8 @@ def withdraw(client: Client, raw: str, loads: Sequence[Load]) -> list[Load]:
 
 
 def _next_seq(client: Client, raw: str) -> int:
+    """The next number; whoever asks for it is about to commit, and must still be the writer."""
+    lease.require()
     highest = client.query(
         "SELECT max(greatest(load_seq, superseded_seq)) FROM {raw:Identifier}.loads", parameters={"raw": raw}
     ).result_rows[0][0]

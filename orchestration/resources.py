@@ -32,7 +32,7 @@ class WarehouseResource(dg.ConfigurableResource):
         """Connect and lock for as long as the run lasts; raises FootfallError if someone else is writing."""
         settings = get_settings()
         doing = context.run.job_name if context.run else "a Dagster run"
-        with connect(settings) as warehouse, exclusive(settings, doing, self.wait_seconds):
+        with connect(settings) as warehouse, exclusive(warehouse, doing, self.wait_seconds):
             self._open = warehouse
             try:
                 yield self

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
+from warehouse import lease
 from warehouse.connection import Warehouse
 
 State = Literal["candidate", "publishing", "published", "rolling back", "rolled back"]
@@ -161,7 +162,11 @@ class Journal:
         return Entry()
 
     def write(self, entry: Entry) -> None:
-        """Replaces the row by one that was made of the one read last."""
+        """Replaces the row by one that was made of the one read last.
+
+        Raises FootfallError if this command has lost the writer's lease.
+        """
+        lease.require()
         self._client.insert(
             "publish_journal",
             [

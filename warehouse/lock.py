@@ -1,4 +1,4 @@
-"""One writer at a time per home."""
+"""One writer at a time: a file lock among the commands of one home, and a lease in the warehouse among all homes."""
 
 import fcntl
 import json
@@ -7,39 +7,63 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import IO
+from typing import IO, Any
 
+from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
+from warehouse.lease import Lease
 from warehouse.settings import Settings
 
 _POLL_SECONDS = 0.1
 
 
 @contextmanager
-def exclusive(settings: Settings, doing: str, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Holds the home's writer lock for as long as the block lasts; `doing` says what for ("load events").
+def exclusive(warehouse: Warehouse, doing: str, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Lets this command alone write to the warehouse while the block lasts; `doing` says what for ("load events").
 
-    The kernel frees the lock when this process ends, however it ends. A server named by CLICKHOUSE_HOST is guarded
-    in the same way, among the commands that share this home. Raises FootfallError, which says who holds the lock,
-    if it is not free within `wait_seconds`.
+    The kernel frees the lock of the home when this process ends, however it ends. The lease in the warehouse, which
+    keeps other homes away, is then taken over at once by the next command of this home, and by those of others when it
+    is stale (`warehouse.lease`). Raises FootfallError, which says who is writing, if both are not free within
+    `wait_seconds`; and when the block is interrupted because the lease was lost while this process slept.
     """
+    deadline = time.monotonic() + wait_seconds
+    with _lock_file(warehouse.settings) as file:
+        _acquire(file, deadline)
+        lease = Lease(warehouse, doing)
+        note = {"pid": os.getpid(), "doing": doing, "since": f"{datetime.now():%H:%M:%S}"}
+        # Whoever held the lock before us and left its lease here has ended without giving it up.
+        dead = _read_note(file).get("leases", [])
+        _write_note(file, {**note, "leases": [*dead, lease.id]})
+        try:
+            try:
+                lease.take(deadline, dead)
+            except FootfallError:
+                _write_note(file, {"leases": dead})
+                raise
+            _write_note(file, {**note, "leases": [lease.id]})
+            try:
+                yield
+            except KeyboardInterrupt:
+                if lease.is_lost:
+                    lease.require()
+                raise
+            finally:
+                if lease.give_up():
+                    _write_note(file, {})
+        finally:
+            # Closing would do, were it not for a forked child that still holds the same open file.
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _lock_file(settings: Settings) -> IO[str]:
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        file = (settings.home / "writer.lock").open("a+")
+        return (settings.home / "writer.lock").open("a+")
     except OSError as error:
         raise FootfallError(
             f"The folder for local state, {settings.home}, cannot be used: {error.strerror}.",
             "Set FOOTFALL_HOME to a folder you may write to.",
         ) from error
-    with file:
-        _acquire(file, time.monotonic() + wait_seconds)
-        _write_note(file, {"pid": os.getpid(), "doing": doing, "since": f"{datetime.now():%H:%M:%S}"})
-        try:
-            yield
-        finally:
-            _write_note(file, {})
-            # Closing would do, were it not for a forked child that still holds the same open file.
-            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _acquire(file: IO[str], deadline: float) -> None:
@@ -56,17 +80,23 @@ def _acquire(file: IO[str], deadline: float) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def _write_note(file: IO[str], note: dict[str, object]) -> None:
+def _write_note(file: IO[str], note: dict[str, Any]) -> None:
     # The lock holds without it; on a full disk what was to be done has the clearer message.
     with suppress(OSError):
         os.ftruncate(file.fileno(), 0)
         os.write(file.fileno(), json.dumps(note).encode())  # opened for appending: the end is now the beginning
 
 
-def _who(file: IO[str]) -> str:
+def _read_note(file: IO[str]) -> dict[str, Any]:
+    """The note; empty if there is none, or if its writer took the lock this very moment."""
     file.seek(0)
-    try:
+    with suppress(ValueError):
         note = json.loads(file.read())
-        return f" (pid {note['pid']}, since {note['since']}): {note['doing']}"
-    except (ValueError, KeyError, TypeError):
-        return ""  # it took the lock this very moment, and has not written its note yet
+        if isinstance(note, dict):
+            return note
+    return {}
+
+
+def _who(file: IO[str]) -> str:
+    note = _read_note(file)
+    return f" (pid {note['pid']}, since {note['since']}): {note['doing']}" if "pid" in note else ""

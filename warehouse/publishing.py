@@ -22,6 +22,7 @@ from graphlib import TopologicalSorter
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from warehouse import lease
 from warehouse.connection import Warehouse
 from warehouse.databases import Databases, TableOrView, uuid_of
 from warehouse.errors import FootfallError
@@ -229,6 +230,7 @@ class _Publisher:
         entry = self._journal.read()
         if entry.state not in ("publishing", "rolling back"):
             return False
+        lease.require()
         try:
             self._finish(entry, "published" if entry.state == "publishing" else "rolled back")
         except FootfallError:

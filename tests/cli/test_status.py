@@ -1,5 +1,7 @@
 """`footfall status`, and the lock it does not need."""
 
+import os
+
 import pytest
 
 from cli.status import _older_than_tried
@@ -9,11 +11,12 @@ from warehouse.lock import exclusive
 
 
 def test_an_empty_warehouse_has_a_status(footfall: Footfall, warehouse: Warehouse) -> None:
-    with exclusive(warehouse.settings, "a long load"):
+    with exclusive(warehouse, "a long load"):
         result = footfall("status")
     assert (result.returncode, result.stderr) == (0, "")
     lines = {line[:13].strip(): line[13:].strip() for line in result.stdout.splitlines()}
     assert f"at 127.0.0.1:{warehouse.port}" in lines["Warehouse"]
+    assert lines["Writing"].startswith(f"a long load (pid {os.getpid()} on ")
     assert lines["Last load"] == "none yet"
     assert lines["Last build"] == "none yet"
     assert lines["Waiting"] == "nothing"
@@ -27,7 +30,7 @@ def test_a_server_older_than_any_tried_is_a_warning(version: str, warned: bool) 
 
 
 def test_the_second_writer_is_told_who_is_first(footfall: Footfall, warehouse: Warehouse) -> None:
-    with exclusive(warehouse.settings, "a long load"):
+    with exclusive(warehouse, "a long load"):
         result = footfall("build")
     assert result.returncode == 1
     assert "a long load" in result.stderr

@@ -179,7 +179,7 @@ def in_a_process(warehouse: Warehouse, project: Path, code: str) -> str:
 
 
 def test_what_stops_the_job_before_its_first_step_is_told(warehouse: Warehouse, project: Path) -> None:
-    with exclusive(warehouse.settings, "a long load"):
+    with exclusive(warehouse, "a long load"):
         assert "a long load" in in_a_process(warehouse, project, RUN)
 
 

@@ -173,7 +173,7 @@ def test_a_warehouse_that_goes_away_is_waited_for(landing: Landing, monkeypatch:
 
 def test_a_run_that_finds_another_writer_has_loaded_nothing(landing: Landing) -> None:
     landing.put(ONE, "a")
-    with exclusive(landing.warehouse.settings, "something else"):
+    with exclusive(landing.warehouse, "something else"):
         assert not landing.run(ONE, ONE).success
     assert landing.statuses(ONE) == ["FAILED"]
 
