@@ -28,7 +28,7 @@ class _Asked:
     """
 
     digest: str
-    at: float
+    at: int
     tries: int = 1
     is_settled: bool = False
 
@@ -44,14 +44,14 @@ def landing_folder(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     landing = files_there.folder(get_settings())
     state = landing_state(landing)
     left = [f"This is not loaded: {stray}." for stray in files_there.strays(landing)] + _unknown_days(state)
-    for sentence in left:
-        context.log.warning(sentence)
+    if left:
+        context.log.warning(_shortened(left, 10))
     now = {key: digest for key, digest in state.items() if _is_partition(key)}
     asked, again = _settled(context.instance, _read(context.cursor))
     changed = {key for key in now.keys() | asked.keys() if key not in asked or now.get(key, "") != asked[key].digest}
     wanted = sorted(changed | again)
     if not wanted:
-        return _result(asked, skip_reason=" ".join(["No landing day has changed.", *left[:3]]))
+        return _result(asked, skip_reason=f"No landing day has changed. {_shortened(left, 3)}".strip())
     if _is_queued(context.instance):
         days = len({_day(key) for key in wanted})
         waiting = "1 landing day waits" if days == 1 else f"{days} landing days wait"
@@ -59,7 +59,7 @@ def landing_folder(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return _result(asked, skip_reason=reason)
     for key in wanted:
         tries = 1 if key in changed else asked[key].tries + 1
-        asked[key] = _Asked(now.get(key, ""), time.time(), tries)
+        asked[key] = _Asked(now.get(key, ""), round(time.time()), tries)
     return _result(asked, run_requests=[_request(context.instance, wanted)])
 
 
@@ -72,6 +72,11 @@ def _unknown_days(state: Mapping[str, str]) -> list[str]:
         f"{', '.join(early[:3])}{', …' if early[3:] else ''} came after the days were counted from "
         f"{LANDING_DAYS.start.date()}: loaded once the code location is reloaded, which `footfall up` does by itself."
     ]
+
+
+def _shortened(sentences: list[str], most: int) -> str:
+    more = [f"There are {len(sentences) - most} more; `footfall status` names them."] if sentences[most:] else []
+    return " ".join([*sentences[:most], *more])
 
 
 def _day(key: str) -> str:

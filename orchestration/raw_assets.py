@@ -89,6 +89,9 @@ def landing_asset(table: str, days: dg.PartitionsDefinition[str] = LANDING_DAYS)
         if failed:
             for key, figures in recorded.items():
                 context.log_event(load_records.materialization(table, key, figures, version))
+            for day in failed:
+                why = {"problem": day.problem}
+                context.log_event(dg.AssetObservation(["raw", table], partition=day.key, metadata=why))
             load_records.tell(context.instance, opened, days)
             raise _failure(failed, len(outcomes), allow_retries=False)
         for key, figures in recorded.items():
