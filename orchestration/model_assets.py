@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtProject
 
+from ingest.landing_folder import TABLES as LANDING_TABLES
 from orchestration.project import manifest, project_dir
 from orchestration.translator import DEFAULT_OWNER, FootfallTranslator, kind_of
 from warehouse.settings import get_settings
@@ -49,7 +50,8 @@ MODEL_SPECS = _model_specs()
 
 PUBLISHED_SPEC = dg.AssetSpec(
     PUBLISHED,
-    deps=[LEDGER, *(spec.key for spec in MODEL_SPECS.values())],
+    # The landing days directly as well: a backfill of them and of this alone then loads before it builds.
+    deps=[LEDGER, *(["raw", table] for table in LANDING_TABLES), *(spec.key for spec in MODEL_SPECS.values())],
     skippable=True,
     group_name="published",
     kinds={"clickhouse"},
