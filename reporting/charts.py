@@ -26,7 +26,7 @@ def sessions(frame: pd.DataFrame) -> alt.TopLevelMixin:
     first, last = frame["date"].min(), frame["date"].max()
     shown = _by_visitor(frame, ["tenant", "date"], "sessions")
     days = alt.Scale(domain=[_date(first), _date(last + pd.Timedelta(days=1))])
-    ticks = alt.TimeIntervalStep(interval="day", step=1 + (last - first).days // 6)
+    ticks = alt.TimeIntervalStep(interval="day", step=1 + (last - first).days // 5)
     panels = [
         alt.Chart(part, title=_short(str(tenant), 45), width=_WIDTH, height=90)
         .mark_bar()

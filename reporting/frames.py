@@ -54,13 +54,13 @@ def sessions_by_tenant(client: Client) -> pd.DataFrame:
         WITH (SELECT max(date) FROM session_stats_daily) AS newest
         SELECT
             tenant_id AS tenant,
-            toString(max(date)) AS `latest day`,
-            sumIf(sessions_count, date > newest - 7) AS `sessions in 7 days`,
-            sumIf(sessions_count, date <= newest - 7) AS `in the 7 days before`,
-            round(100 * sumIf(bounce_rate * sessions_count, date > newest - 7) / nullIf(`sessions in 7 days`, 0), 1)
+            toString(max(date)) AS latest,
+            sumIf(sessions_count, date > newest - 7) AS `sessions, 7 days`,
+            sumIf(sessions_count, date <= newest - 7) AS `7 days before`,
+            round(100 * sumIf(bounce_rate * sessions_count, date > newest - 7) / nullIf(`sessions, 7 days`, 0), 1)
                 AS `bounces, %`
         FROM session_stats_daily WHERE date > newest - 14
-        GROUP BY tenant_id ORDER BY `sessions in 7 days` DESC, tenant LIMIT {rows:UInt16}
+        GROUP BY tenant_id ORDER BY `sessions, 7 days` DESC, tenant LIMIT {rows:UInt16}
         """,
         parameters={"rows": TABLE_ROWS},
     )
@@ -165,11 +165,11 @@ def retention_by_definition(client: Client) -> pd.DataFrame:
             uniqExact(cohort_date) AS cohorts,
             sumIf(users_count, period_number = 0) AS people,
             round(100 * sumIf(retained_count, period_number = 1)
-                / nullIf(sumIf(users_count, period_number = 1), 0), 1) AS `back in period 1, %`,
+                / nullIf(sumIf(users_count, period_number = 1), 0), 1) AS `period 1, %`,
             round(100 * sumIf(retained_count, period_number = 2)
-                / nullIf(sumIf(users_count, period_number = 2), 0), 1) AS `in period 2, %`,
+                / nullIf(sumIf(users_count, period_number = 2), 0), 1) AS `period 2, %`,
             round(100 * sumIf(retained_count, period_number = 3)
-                / nullIf(sumIf(users_count, period_number = 3), 0), 1) AS `in period 3, %`
+                / nullIf(sumIf(users_count, period_number = 3), 0), 1) AS `period 3, %`
         FROM retention WHERE is_complete OR period_number = 0
         GROUP BY definition ORDER BY people DESC, definition LIMIT {rows:UInt16}
         """,
@@ -243,8 +243,8 @@ def people_by_tenant(client: Client) -> pd.DataFrame:
             count() AS people,
             countIf(is_identified) AS identified,
             sum(distinct_ids_count) AS ids,
-            countIf(distinct_ids_count > 1) AS `people with several ids`,
-            max(distinct_ids_count) AS `most ids of one person`
+            countIf(distinct_ids_count > 1) AS `several ids`,
+            max(distinct_ids_count) AS `most ids`
         FROM users GROUP BY tenant_id ORDER BY people DESC, tenant LIMIT {rows:UInt16}
         """,
         parameters={"rows": TABLE_ROWS},

@@ -48,8 +48,8 @@ def test_a_build_attaches_a_picture_and_one_that_cannot_be_drawn_is_a_warning(
             "people": 1,
             "identified": 1,
             "ids": 2,
-            "people with several ids": 1,
-            "most ids of one person": 2,
+            "several ids": 1,
+            "most ids": 2,
         }
     ]
 

@@ -83,7 +83,7 @@ def test_a_share_of_nothing_is_no_share(client: Client, fill: Fill) -> None:
     assert frames.retention_triangles(client).empty
     (row,) = picture_of(client, "retention").rows
     assert row["people"] == 10
-    assert row["back in period 1, %"] == ""
+    assert row["period 1, %"] == ""
 
 
 @pytest.mark.parametrize("table", sorted(PICTURED))
