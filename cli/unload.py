@@ -6,14 +6,11 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from cli.console import out
-from ingest import ledger
+from ingest import commands, ledger
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import UsageError
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
-
-# Loads that commands make have no file; their path begins with this.
-COMMAND = "command:"
 
 
 def run_unload(names: Sequence[str], *, dry_run: bool) -> None:
@@ -68,11 +65,13 @@ def loads_of(warehouse: Warehouse, names: Sequence[str]) -> list[ledger.Load]:
 
 
 def _loads_of(client: Client, raw: str, name: str) -> list[ledger.Load]:
-    path = name if name.startswith(COMMAND) else str(Path(name).absolute())
     named = ledger.called(client, raw, name)
     if named:
         return named
-    below = ledger.below(client, raw, path)
+    if commands.is_path(name):
+        below = [load for load in ledger.below(client, raw, name) if load.path == name]
+    else:
+        below = ledger.below(client, raw, str(Path(name).absolute()))
     # of a path only what there is to withdraw, if anything: it may have been loaded and withdrawn many times
     return [load for load in below if load.stands] or below[-1:]
 

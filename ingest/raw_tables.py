@@ -1,6 +1,9 @@
 """The databases and raw tables that loads write to; their columns are in raw_tables.sql."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
 
 from ingest.spellings import TABLES
 from warehouse.connection import Warehouse
@@ -30,5 +33,22 @@ def create(warehouse: Warehouse) -> None:
                 "accepted": f"{incoming}_accepted",
                 "rejected": f"{incoming}_rejected",
             }
+            if _is_outdated(client, names | of_table):
+                for name in (of_table["accepted"], of_table["rejected"], incoming):
+                    client.command("DROP TABLE {raw:Identifier}.{name:Identifier}", parameters=names | {"name": name})
             for statement in statements(INCOMING_TABLES.read_text(encoding="utf-8")):
                 client.command(statement, parameters=names | of_table)
+
+
+def _is_outdated(client: Client, names: Mapping[str, str]) -> bool:
+    """Whether the incoming table was made before its raw table got a column more; nothing is ever stored in it."""
+    columns = client.query(
+        """
+        SELECT arraySort(groupArrayIf(name, `table` = {table:String})),
+            arraySort(groupArrayIf(name, `table` = {incoming:String} AND name NOT IN ('path', 'reason', 'original')))
+        FROM system.columns
+        WHERE database = {raw:String} AND `table` IN ({table:String}, {incoming:String})
+        """,
+        parameters=dict(names),
+    ).first_row
+    return bool(columns[1]) and columns[0] != columns[1]

@@ -104,10 +104,14 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.funnel_steps
     event           String,
     event_filter    String,
     window_seconds  UInt32,
-    mode            LowCardinality(String)
+    mode            LowCardinality(String),
+    is_deleted      UInt8
 )
 ENGINE = MergeTree
 ORDER BY (load_id, tenant_id, funnel_id, step_number);
+
+-- Tables of an older version do not have it.
+ALTER TABLE {raw:Identifier}.funnel_steps ADD COLUMN IF NOT EXISTS is_deleted UInt8;
 
 CREATE TABLE IF NOT EXISTS {raw:Identifier}.retention_definitions
 (
@@ -121,10 +125,13 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.retention_definitions
     return_event   String,
     return_filter  String,
     kind           LowCardinality(String),
-    period         LowCardinality(String)
+    period         LowCardinality(String),
+    is_deleted     UInt8
 )
 ENGINE = MergeTree
 ORDER BY (load_id, tenant_id, retention_id);
+
+ALTER TABLE {raw:Identifier}.retention_definitions ADD COLUMN IF NOT EXISTS is_deleted UInt8;
 
 -- What no load accepted, with the reason, so that nothing is ever dropped silently.
 CREATE TABLE IF NOT EXISTS {raw:Identifier}.rejected_rows

@@ -3,7 +3,7 @@
     (
         trimBoth({{ distinct_id }}) = ''
         or lowerUTF8(trim(both '"''`' from trimBoth({{ distinct_id }}))) in (
-            select lowerUTF8(distinct_id) from {{ ref('nobody_ids') }}
+            select lowerUTF8(trim(both '"''`' from distinct_id)) from {{ ref('nobody_ids') }}
         )
         or trim(both '"''`' from trimBoth({{ distinct_id }})) = ''
     )

@@ -1,8 +1,9 @@
--- Rows of any file into raw.funnel_steps and raw.rejected_rows, in one pass. A step without an event is any event.
+-- Rows of any file into raw.funnel_steps and raw.rejected_rows, in one pass. A step without an event is any event; a
+-- row that says the funnel is deleted is no step.
 INSERT INTO {raw:Identifier}.incoming_funnel_steps
 (
     load_id, path, line, reason, original, tenant_id, funnel_id, name, step_number, step_name, event, event_filter,
-    window_seconds, mode
+    window_seconds, mode, is_deleted
 )
 WITH
     $parsed_fields,
@@ -12,7 +13,9 @@ WITH
             *,
             toUInt16OrNull(step_number_text) AS step,
             if(window_seconds_text = '', 1209600, toUInt32OrNull(window_seconds_text)) AS window_length,
-            if(mode_text = '', 'ordered', lower(mode_text)) AS mode_found
+            if(mode_text = '', 'ordered', lower(mode_text)) AS mode_found,
+            lower(is_deleted_text) AS deleted_word,
+            deleted_word IN ('1', 'true') AS deleted
         FROM fields
     ),
     judged AS
@@ -22,7 +25,8 @@ WITH
             multiIf(
                 $unreadable,
                 funnel_id_text = '', 'no funnel_id',
-                ifNull(step, 0) < 1, 'step_number is not a whole number from 1 on',
+                deleted_word NOT IN ('', '0', '1', 'true', 'false'), 'is_deleted is neither true nor false',
+                NOT deleted AND ifNull(step, 0) < 1, 'step_number is not a whole number from 1 on',
                 ifNull(window_length, 0) < 1, 'window_seconds is not a whole number from 1 on',
                 mode_found NOT IN ('ordered', 'strict', 'unordered'), 'mode is none of ordered, strict, unordered',
                 event_filter_text != '' AND NOT (startsWith(event_filter_text, '{') AND isValidJSON(event_filter_text)),
@@ -45,5 +49,6 @@ SELECT
     event_text,
     event_filter_text,
     ifNull(window_length, 0),
-    mode_found
+    mode_found,
+    deleted
 FROM judged

@@ -2,7 +2,7 @@
 INSERT INTO {raw:Identifier}.incoming_retention_definitions
 (
     load_id, path, line, reason, original, tenant_id, retention_id, name, target_event, target_filter, return_event,
-    return_filter, kind, period
+    return_filter, kind, period, is_deleted
 )
 WITH
     $parsed_fields,
@@ -11,7 +11,8 @@ WITH
         SELECT
             *,
             if(kind_text = '', 'first_time', lower(kind_text)) AS kind_found,
-            if(period_text = '', 'day', lower(period_text)) AS period_found
+            if(period_text = '', 'day', lower(period_text)) AS period_found,
+            lower(is_deleted_text) AS deleted_word
         FROM fields
     ),
     judged AS
@@ -29,6 +30,7 @@ WITH
                 return_filter_text != ''
                 AND NOT (startsWith(return_filter_text, '{') AND isValidJSON(return_filter_text)),
                     'return_filter is not a JSON object',
+                deleted_word NOT IN ('', '0', '1', 'true', 'false'), 'is_deleted is neither true nor false',
                 ''
             ) AS reason
         FROM typed
@@ -47,5 +49,6 @@ SELECT
     return_event_text,
     return_filter_text,
     kind_found,
-    period_found
+    period_found,
+    deleted_word IN ('1', 'true')
 FROM judged

@@ -140,10 +140,14 @@ def mapping(rng: random.Random) -> Row:
 
 
 def funnel(rng: random.Random, funnel_id: str) -> list[Row]:
-    """A funnel of two or three steps. Its id goes with its file's name: no two standing files define the same one."""
+    """A funnel of two or three steps, or that there is none. Its id goes with its file's name: no two standing files
+    define the same one.
+    """
     mode = rng.choice(["ordered", "strict", "unordered"])
     window = rng.choice([1800, 86_400, 14 * 86_400])
     tenant = rng.choice(["", "bakery"])
+    if rng.random() < 0.3:
+        return [{"tenant_id": tenant, "funnel_id": funnel_id, "is_deleted": 1}]
     return [
         {
             "tenant_id": tenant,
@@ -172,4 +176,5 @@ def retention(rng: random.Random, retention_id: str) -> Row:
         "return_filter": "",
         "kind": rng.choice(["first_time", "recurring"]),
         "period": rng.choice(["day", "week", "month"]),
+        "is_deleted": int(rng.random() < 0.3),
     }

@@ -12,7 +12,7 @@ from tests.exactness.stories import File, story
 from warehouse.connection import Warehouse
 
 # A fixed set for every run; `python -m tests.exactness` tells many more.
-SEEDS = [1, 2]
+SEEDS = [2, 38]
 CHAPTERS = 3
 
 

@@ -11,7 +11,8 @@ with definitions as (
         target_event,
         if(target_filter in ('', '{}'), '', target_filter) as target_filter,
         return_event,
-        if(return_filter in ('', '{}'), '', return_filter) as return_filter
+        if(return_filter in ('', '{}'), '', return_filter) as return_filter,
+        is_deleted
     from {{ ref('stg_retention_definitions') }}
     where kind in ('first_time', 'recurring') and period in ('day', 'week', 'month')
 ),
@@ -25,6 +26,7 @@ in_force as (
     cross join definitions
     where definitions.tenant_id in ('', tenants.tenant_id)
     group by tenant_id, retention_id
+    having not argMax(definitions.is_deleted, definitions.tenant_id)
 ),
 
 images as (

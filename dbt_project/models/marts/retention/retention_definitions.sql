@@ -1,6 +1,6 @@
 {{ config(order_by=['tenant_id', 'retention_id']) }}
 -- One row per (tenant_id, retention_id) that is defined, loaded or in the project's seed; tenant_id '' is for all
--- tenants that do not define the same retention_id themselves.
+-- tenants that neither define nor drop the same retention_id themselves.
 select
     tenant_id,
     retention_id,
@@ -13,3 +13,4 @@ select
     period,
     {{ build_seq() }} as _build_seq
 from {{ ref('stg_retention_definitions') }}
+where not is_deleted

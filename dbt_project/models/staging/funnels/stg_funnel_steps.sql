@@ -1,6 +1,6 @@
 -- One row per (tenant_id, funnel_id, step_number): the definitions as they hold for each tenant. Of several loads that
 -- define one funnel the latest speaks, as a whole; a loaded funnel replaces the seed's of the same tenant and id; a
--- tenant's own replaces the one for everybody.
+-- tenant's own replaces the one for everybody. A definition that is deleted holds as well: as no funnel.
 {% set fields = ['name', 'step_number', 'step_name', 'event', 'event_filter', 'window_seconds', 'mode'] %}
 with defined as (
     select
@@ -8,6 +8,7 @@ with defined as (
         steps.funnel_id as funnel_id,
         steps.{{ fields | join(',\n        steps.') }},
         steps.line as line,
+        steps.is_deleted as is_deleted,
         loads.load_seq as load_seq
     from {{ source('raw', 'funnel_steps') }} as steps
     inner join {{ ref('stg_loads') }} as loads on steps.load_id = loads.load_id
@@ -18,6 +19,7 @@ with defined as (
         funnel_id,
         {{ fields | join(',\n        ') }},
         0 as line,
+        0 as is_deleted,
         0 as load_seq
     from {{ ref('funnel_definitions') }}
 ),
@@ -36,7 +38,8 @@ per_tenant as (
         tenant_id = '' as is_for_all,
         funnel_id,
         {{ fields | join(',\n        ') }},
-        line
+        line,
+        is_deleted
     from latest
 ),
 
@@ -53,6 +56,7 @@ steps as (
         funnel_id,
         {{ fields | join(',\n        ') }}
     from holding
+    where (for_tenant_id, funnel_id) not in (select for_tenant_id, funnel_id from holding where is_deleted)
     order by line desc, step_name, event, event_filter
     limit 1 by tenant_id, funnel_id, step_number
 )
