@@ -122,6 +122,68 @@ def tenants() -> None:
 
 
 @cli.command()
+@click.option("--tenant", required=True, help="The tenant that the id is of.")
+@click.argument("distinct_id", metavar="ID")
+@verbose_option
+def why(tenant: str, distinct_id: str) -> None:
+    """Say which links and merges make an id the person it is, who said so, and what was refused and why."""
+    from cli.why import run_why
+
+    run_why(tenant, distinct_id)
+
+
+def _statement_command(name: str, text: str) -> None:
+    @cli.command(name, help=text)
+    @click.option("--tenant", required=True, help="The tenant that the ids are of.")
+    @click.option("--dry-run", is_flag=True, help="Only say what would change.")
+    @click.argument("one", metavar="A")
+    @click.argument("other", metavar="B")
+    @verbose_option
+    def command(tenant: str, one: str, other: str, dry_run: bool) -> None:
+        from cli.merge import run_statement
+
+        run_statement(name, tenant, one, other, dry_run=dry_run)
+
+
+_statement_command(
+    "merge",
+    "Say that two ids are one person, whatever files and events say of them. The next build makes them one.",
+)
+_statement_command(
+    "unmerge",
+    "Say that two ids are not one person: whatever was or will be said of just these two does not count. The next"
+    " build takes them apart, unless links with other ids still join them.",
+)
+
+
+def _definition_commands(name: str, what: str) -> None:
+    @cli.group(
+        name, invoke_without_command=True, help=f"List the {what}s: what they count, where from, and whether built."
+    )
+    @click.option("--tenant", default="", help="Only what holds for this tenant.")
+    @verbose_option
+    @click.pass_context
+    def group(context: click.Context, tenant: str) -> None:
+        if context.invoked_subcommand is None:
+            from cli.definitions import run_list
+
+            run_list(LOADABLE[name], tenant)
+
+    @group.command(help=f"Drop a {what}: for one tenant, or for all that have it. The next build takes it out.")
+    @click.argument("definition_id", metavar="ID")
+    @click.option("--tenant", default="", help="Only for this tenant.")
+    @verbose_option
+    def drop(definition_id: str, tenant: str) -> None:
+        from cli.definitions import run_drop
+
+        run_drop(LOADABLE[name], definition_id, tenant)
+
+
+_definition_commands("funnels", "funnel definition")
+_definition_commands("retention-definitions", "retention definition")
+
+
+@cli.command()
 @click.option("--full-refresh", is_flag=True, help="Rebuild every table from all committed loads.")
 @verbose_option
 def build(full_refresh: bool) -> None:
