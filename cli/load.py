@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.console import out, progress
+from cli.console import err, out, progress
+from cli.definition_warnings import warnings
 from ingest import landing_folder
 from ingest.loading import LoadResult, load_paths
+from ingest.spellings import FUNNEL_STEPS, RETENTION_DEFINITIONS
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
@@ -43,6 +45,10 @@ def load(
             results.append(result)
             out().print(line(result))
             how_far(f"Loading {table}: {len(results)} files done")
+    if table in (FUNNEL_STEPS, RETENTION_DEFINITIONS):
+        loaded = [result.load_id for result in results if result.status in ("loaded", "superseded")]
+        for sentence in warnings(warehouse, table, loaded):
+            err().print(f"Warning: {sentence}")
     return results
 
 

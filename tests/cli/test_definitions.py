@@ -92,3 +92,45 @@ def test_a_warehouse_of_an_older_version_gets_the_column(
     loaded = footfall("load", "funnels", str(definitions / "dropped.ndjson"))
     assert (loaded.returncode, loaded.stderr) == (0, "")
     assert "not for this tenant" in footfall("funnels", "--tenant", "zoo").stdout
+
+
+def test_what_never_occurred_is_told_when_it_is_loaded(
+    footfall: Footfall, definitions: Path, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    event = {"tenant_id": "acme", "event": "paid", "timestamp": "2026-03-01 12:00:00", "distinct_id": "d"}
+    _put(tmp_path / "events.ndjson", [{**event, "properties": {"plan": "pro", "$tier": 1}}])
+    list(load_paths(warehouse, "events", [tmp_path / "events.ndjson"]))
+    filters = (
+        ("paid", {"plan": "pro", "tier": {">": 0}, "revenue": {">": 1}}),  # nothing is wrong with it
+        ("payed", {}),
+        ("paid", {"colour": "red"}),
+        ("paid", {"plan": {"like": "p%"}}),
+        ("", {"plan": {"in": "pro"}}),
+    )
+    steps: list[dict[str, object]] = [
+        {
+            "tenant_id": "acme",
+            "funnel_id": "f",
+            "step_number": number,
+            "event": name,
+            "event_filter": json.dumps(filter),
+        }
+        for number, (name, filter) in enumerate(filters, start=1)
+    ]
+    _put(tmp_path / "more.ndjson", steps)
+    result = footfall("load", "funnels", str(tmp_path / "more.ndjson"))
+    assert result.returncode == 0
+    assert result.stderr.splitlines() == [
+        "Warning: Step 2 of the funnel f (payed) counts the event 'payed', which never occurred in acme.",
+        "Warning: Step 3 of the funnel f (paid) asks for the property 'colour', which no events 'paid' of acme had.",
+        "Warning: Step 4 of the funnel f (paid) matches no event: its filter has 'like' for 'plan', which is none of"
+        " = != > >= < <= in contains exists.",
+        "Warning: Step 5 of the funnel f (any event) matches no event: in its filter, 'in' for 'plan' needs a list.",
+    ]
+    retention: list[dict[str, object]] = [{"retention_id": "r", "target_event": "paid", "return_event": "came"}]
+    _put(tmp_path / "r.ndjson", retention)
+    result = footfall("load", "retention-definitions", str(tmp_path / "r.ndjson"))
+    assert result.stderr.splitlines() == [
+        "Warning: The return of the retention definition r counts the event 'came', which never occurred in any"
+        " tenant.",
+    ]
