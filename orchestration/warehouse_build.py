@@ -86,6 +86,9 @@ def warehouse_build(
             raise _failed(context, "dbt build failed", outcome.failures)
         built = sum(result.unique_id in MODEL_SPECS for result in outcome.results)
         say(context.log, f"dbt: {built} models built, {outcome.passed()} tests passed")
+        for result in outcome.results:
+            if result.status == "warn":
+                say(context.log, f"  warning: {result.sentence}")
         with _timed(seconds, EXPECTATIONS):
             yield from _run_expectations(context, opened)
         with _timed(seconds, PUBLISH):

@@ -165,3 +165,41 @@ def test_every_seed_reaches_the_warehouse_as_it_is_written(project: Project) -> 
             lost[path.stem] = {tuple(row) for row in written} - set(there)
     assert lost
     assert {seed: rows for seed, rows in lost.items() if rows} == {}
+
+
+def test_definitions_of_what_never_occurred_are_a_warning(project: Project) -> None:
+    rows = {
+        "funnel_steps": [
+            {"tenant_id": "t", "funnel_id": "f", "step_number": 1, "event": "seen"},
+            {"tenant_id": "t", "funnel_id": "f", "step_number": 2, "event": "never"},
+            {"tenant_id": "t", "funnel_id": "g", "step_number": 1, "event": "reached"},
+        ],
+        # nobody reached it, but it occurred
+        "int_funnel_matches": [{"tenant_id": "t", "funnel_id": "f", "step_number": 1}],
+        "funnel_conversions_daily": [{"tenant_id": "t", "funnel_id": "g", "step_number": 1, "users_count": 1}],
+        "int_retention_definitions": [
+            {"tenant_id": "t", "retention_id": "r", "target_matcher_id": 1, "return_matcher_id": 2},
+            {"tenant_id": "t", "retention_id": "q", "target_matcher_id": 3, "return_matcher_id": 3},
+        ],
+        "int_retention_days": [{"tenant_id": "t", "matcher_id": 1}],
+        "retention": [
+            {"tenant_id": "t", "retention_id": "q", "users_count": 1},
+            {"tenant_id": "t", "retention_id": "q", "users_count": 1, "period_number": 1, "retained_count": 1},
+        ],
+    }
+    with project.warehouse.client(project.warehouse.settings.next_database) as client:
+        for table, of_table in rows.items():
+            for row in of_table:
+                client.insert(table, [list(row.values())], column_names=list(row))
+    ran = project.dbt(
+        "test", "--select", "every_step_of_a_funnel_occurred", "both_sides_of_a_retention_definition_occurred"
+    )
+    assert ran.returncode == 0, ran.stdout
+    found = {
+        result["unique_id"].split(".")[2]: (result["status"], result["failures"])
+        for result in project.artifact("run_results")["results"]
+    }
+    assert found == {
+        "every_step_of_a_funnel_occurred": ("warn", 1),
+        "both_sides_of_a_retention_definition_occurred": ("warn", 1),
+    }
