@@ -148,7 +148,7 @@ def run_drop(table: str, definition_id: str, tenant: str) -> None:
     """
     kind = _KINDS[table]
     settings = get_settings()
-    with connect(settings) as warehouse, exclusive(settings, f"{kind.command} drop"):
+    with connect(settings) as warehouse, exclusive(warehouse, f"{kind.command} drop"):
         said = [each for each in _said(warehouse, kind) if each.id == definition_id]
         tenants = _having(said, tenant)
         if not tenants:

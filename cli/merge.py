@@ -5,6 +5,7 @@ precedence over all that files and events say of the two. Of two such words the 
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,7 +71,7 @@ def run_statement(command: str, tenant: str, one: str, other: str, *, dry_run: b
     pair = _Pair(tenant, one, other)
     if one == other:
         raise UsageError("This is the same id twice.", "Name two ids of one tenant.")
-    with connect(settings) as warehouse, exclusive(settings, command):
+    with connect(settings) as warehouse, nullcontext() if dry_run else exclusive(warehouse, command):
         before = _graph(warehouse, pair)
         _require_known(warehouse, pair, before)
         if command == "merge":

@@ -1,6 +1,7 @@
 """`footfall unload`: loads out again. The ledger gets a line more; the next build takes the rows out."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -19,7 +20,7 @@ def run_unload(names: Sequence[str], *, dry_run: bool) -> None:
     Raises UsageError, before anything is withdrawn, if a name means no load at all.
     """
     settings = get_settings()
-    with connect(settings) as warehouse, exclusive(warehouse, "unload"):
+    with connect(settings) as warehouse, nullcontext() if dry_run else exclusive(warehouse, "unload"):
         found = loads_of(warehouse, names)
         standing = [load for load in found if load.stands]
         for load in found:
