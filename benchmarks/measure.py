@@ -7,6 +7,9 @@ figure is one run on an otherwise idle machine, so compare ratios, which come fr
 import json
 import os
 import resource
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +28,7 @@ from benchmarks import single_pass
 from benchmarks.generate import write_days, write_mapping_days
 from cli.build import build
 from ingest.loading import load_paths
+from orchestration.project import project_dir
 from orchestration.run import DBT
 from warehouse.connection import Warehouse, connect
 from warehouse.lock import exclusive
@@ -38,6 +42,20 @@ BARE_COLUMNS = (
     "uuid String, event String, distinct_id String, timestamp String, received_at String, tenant_id String, "
     "properties String"
 )
+
+# A mart that has to look at every event, with a sort and an exact count of people to do.
+NEW_MART = """
+{{ config(order_by=['tenant_id', 'event', 'hour']) }}
+select
+    tenant_id,
+    event,
+    toStartOfHour(timestamp) as hour,
+    uniqExact(distinct_id) as ids_count,
+    uniqExact(session_key) as visits_count,
+    quantileExact(0.5)(length(properties)) as median_length
+from {{ ref('int_events') }}
+group by tenant_id, event, hour
+"""
 
 Figures = dict[str, float | int | str]
 
@@ -145,6 +163,7 @@ def history(folder: Path, events_per_day: int, days: int) -> Figures:
         before_login = _now(warehouse)
         login, _ = _login(warehouse, folder)
         login_rows = _rows_read(warehouse, before_login)
+        mart = new_mart(warehouse, folder)
         return {
             "days": days,
             "events": rows,
@@ -163,9 +182,46 @@ def history(folder: Path, events_per_day: int, days: int) -> Figures:
             "nothing to build, s": round(nothing, 2),
             "one login, s": round(login, 1),
             "one login, rows read": login_rows,
+            **mart,
             "server peak, MB": _server_peak(warehouse),
             "python peak, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
+
+
+def new_mart(warehouse: Warehouse, folder: Path) -> Figures:
+    """A build for one mart more over all events, beside its query alone and beside a build for a mart of one row.
+
+    In processes of their own: a copy of the project gets the marts, and Dagster knows one project while it runs.
+    """
+    project = Path(shutil.copytree(project_dir(), folder / f"project-{warehouse.port}"))
+    (project / "models" / "marts" / "people" / "one_row.sql").write_text("select 1 as one")
+    one_row = _build_with(project)
+    began = _now(warehouse)
+    (project / "models" / "marts" / "people" / "people_by_hour.sql").write_text(NEW_MART)
+    build = _build_with(project)
+    with warehouse.client() as client:
+        client.command("SYSTEM FLUSH LOGS")
+        (query,) = client.query(
+            "SELECT sum(query_duration_ms) / 1000 FROM system.query_log WHERE type = 'QueryFinish'"
+            " AND event_time_microseconds >= {began:DateTime64(6, 'UTC')} AND query_kind = 'Insert'"
+            " AND has(tables, {table:String})",
+            parameters={"began": began, "table": f"{warehouse.settings.next_database}.people_by_hour"},
+        ).first_row
+    return {
+        "a new mart over all events, s": round(build, 1),
+        "of it its own query, s": round(query, 1),
+        "a new mart of one row, s": round(one_row, 1),
+    }
+
+
+def _build_with(project: Path) -> float:
+    """Seconds of `footfall build` with this project, dbt's parsing of it left out."""
+    environment = {**os.environ, "FOOTFALL_DBT_PROJECT_DIR": str(project)}
+    for dry_run in (True, False):
+        started = time.perf_counter()
+        options = ["--dry-run"] if dry_run else []
+        subprocess.run([sys.executable, "-m", "cli.main", "build", *options], env=environment, check=True)
+    return time.perf_counter() - started
 
 
 def _login(warehouse: Warehouse, folder: Path) -> tuple[float, dict[str, float]]:

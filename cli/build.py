@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from warehouse.lock import exclusive
 from warehouse.settings import Settings, get_settings
 
 if TYPE_CHECKING:
+    from orchestration.plan import Plan
     from orchestration.run import BuildOutcome
 
 
@@ -40,6 +41,39 @@ def run_build(*, full_refresh: bool) -> None:
         out().print(
             f"Published {warehouse.settings.database} in {time.monotonic() - started:.1f} s. See: footfall status"
         )
+
+
+def run_dry(*, full_refresh: bool) -> None:
+    """Print what a build would do and why; changes nothing."""
+    from orchestration.plan import make_plan
+
+    with connect(get_settings()) as warehouse:
+        plan = make_plan(warehouse, full_refresh=full_refresh)
+    for line in _forecast(plan):
+        out().print(line, markup=False)
+
+
+def _forecast(plan: "Plan") -> Iterator[str]:
+    if plan.nothing_to_do:
+        yield _nothing(plan)
+        return
+    if plan.waiting:
+        yield f"Would build {plan.waiting} load{'' if plan.waiting == 1 else 's'}, up to number {plan.to_seq}."
+    if plan.full_refresh:
+        yield f"Would rebuild all tables: {plan.reason}."
+    elif plan.rebuild:
+        yield f"Would rebuild {len(plan.rebuild)} of {len(plan.parts) - 1} models, and keep the others:"
+    reasons: dict[str, list[str]] = {}
+    for name, why in plan.rebuild.items():
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        yield f"  {', '.join(names)}: {why}"
+    for name in plan.removed:
+        yield f"  {name}: removed"
+
+
+def _nothing(plan: "Plan") -> str:
+    return "Nothing has been loaded yet." if plan.to_seq == 0 else "Nothing to build: everything is published."
 
 
 def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome | None":

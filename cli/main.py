@@ -185,12 +185,13 @@ _definition_commands("retention-definitions", "retention definition")
 
 @cli.command()
 @click.option("--full-refresh", is_flag=True, help="Rebuild every table from all committed loads.")
+@click.option("--dry-run", is_flag=True, help="Say what would be built and rebuilt, and why; change nothing.")
 @verbose_option
-def build(full_refresh: bool) -> None:
-    """Build, check and publish all that the committed loads call for."""
-    from cli.build import run_build
+def build(full_refresh: bool, dry_run: bool) -> None:
+    """Build, check and publish all that the committed loads and changed models call for."""
+    from cli.build import run_build, run_dry
 
-    run_build(full_refresh=full_refresh)
+    (run_dry if dry_run else run_build)(full_refresh=full_refresh)
 
 
 @cli.command()

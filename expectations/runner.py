@@ -149,8 +149,8 @@ def _tables_that_tell_builds_apart(warehouse: Warehouse, database: str) -> set[s
 def _rows_of_this_build(table: str) -> str:
     import sqlalchemy as sa
 
-    from_seq = sa.select(sa.column("from_seq")).select_from(sa.table("int_build_range")).scalar_subquery()
-    return str(sa.select(sa.text("*")).select_from(sa.table(table)).where(sa.column("_build_seq") > from_seq))
+    to_seq = sa.select(sa.column("to_seq")).select_from(sa.table("int_build_range")).scalar_subquery()
+    return str(sa.select(sa.text("*")).select_from(sa.table(table)).where(sa.column("_build_seq") >= to_seq))
 
 
 def _ask_for_columns_only(engine: Any, query: str) -> None:

@@ -1,29 +1,26 @@
-"""The dbt project as files: where it is, where its artifacts go, and fingerprints that say whether it changed.
+"""The dbt project as files: where it is, where its artifacts go, and its manifest.
 
 Knows no Dagster, so that the command line can ask "is there anything to build?" at once.
 """
 
 import fcntl
 import hashlib
-import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from warehouse.errors import FootfallError
 from warehouse.settings import Settings
 
 # What dbt makes itself.
 _GENERATED = {"target", "logs", "dbt_packages", ".user.yml"}
-# What decides the content of tables. Tests, analyses and profiles do not.
-_DECIDES_CONTENT = ("dbt_project.yml", "macros", "models", "packages.yml", "seeds", "snapshots")
+# What editors and file managers leave beside the files: .DS_Store, .users.sql.swp, users.sql~, #users.sql#.
+_LEFT_BEHIND = re.compile(r"[.#]|.*~$")
 # So many states of the project stay parsed, for those who go back and forth between branches.
 _KEPT = 5
-# Parts of a model's YAML that no table depends on: a better description must not cost a full rebuild.
-_PROSE_AND_TESTS = {"description", "data_tests", "tests", "unit_tests", "meta", "docs", "tags"}
 
 
 def project_dir() -> Path:
@@ -34,14 +31,6 @@ def project_dir() -> Path:
 def artifacts_dir(settings: Settings) -> Path:
     """Where dbt's target and logs go: under the home, never into the project."""
     return settings.home / "dbt"
-
-
-def content_hash(project: Path) -> str:
-    """A fingerprint of all that decides the content of the tables: SQL, macros, seeds, vars, configuration.
-
-    Descriptions and tests in YAML are left out: changing them asks for no rebuild.
-    """
-    return _hash(project, (path for name in _DECIDES_CONTENT for path in _files(project / name)), _deciding_bytes)
 
 
 def manifest(settings: Settings, project: Path) -> Path:
@@ -71,7 +60,12 @@ def manifest(settings: Settings, project: Path) -> Path:
 def _fingerprint(project: Path) -> str:
     """Of all files of the project that a person wrote."""
     files = (path for entry in sorted(project.iterdir()) if entry.name not in _GENERATED for path in _files(entry))
-    return _hash(project, files, Path.read_bytes)
+    digest = hashlib.sha256()
+    for file in files:
+        body = file.read_bytes()
+        digest.update(f"{file.relative_to(project)}\0{len(body)}\0".encode())
+        digest.update(body)
+    return digest.hexdigest()[:32]
 
 
 def _parse(settings: Settings, project: Path) -> Path:
@@ -122,33 +116,5 @@ def dbt_command() -> list[str]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from sorted(file for file in path.rglob("*") if file.is_file())
-    elif path.is_file():
-        yield path
-
-
-def _hash(root: Path, files: Iterable[Path], content: Callable[[Path], bytes]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        body = content(file)
-        digest.update(f"{file.relative_to(root)}\0{len(body)}\0".encode())
-        digest.update(body)
-    return digest.hexdigest()[:32]
-
-
-def _deciding_bytes(file: Path) -> bytes:
-    if file.suffix not in {".yml", ".yaml"} or file.name in {"dbt_project.yml", "packages.yml"}:
-        return file.read_bytes()
-    import yaml
-
-    parsed = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return json.dumps(_without_prose(parsed), sort_keys=True, default=str).encode()
-
-
-def _without_prose(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _without_prose(value) for key, value in node.items() if key not in _PROSE_AND_TESTS}
-    if isinstance(node, list):
-        return [_without_prose(value) for value in node]
-    return node
+    found = sorted(path.rglob("*")) if path.is_dir() else [path]
+    yield from (file for file in found if file.is_file() and not _LEFT_BEHIND.match(file.name))

@@ -1,7 +1,7 @@
 """What the record of a build says of each table: its materialization, with figures of what people read."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,6 +42,7 @@ class PublishedBuild:
     to_seq: int
     from_seq: int = 0
     full_refresh: bool = False
+    rebuilt: Set[str] = frozenset()
     started_at: datetime | None = None
     results: Mapping[str, NodeResult] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -166,7 +167,7 @@ def _row_counts(
     counted: dict[str, Any] = {"dagster/row_count": rows}
     if unique_id not in build.results or table.startswith(UNPUBLISHED):
         return counted
-    if materialized != "incremental" or build.full_refresh:
+    if materialized != "incremental" or build.full_refresh or table in build.rebuilt:
         written = rows
     elif "_build_seq" in columns:
         written = client.query(

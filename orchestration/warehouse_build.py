@@ -15,7 +15,7 @@ from ingest import raw_tables
 from orchestration import build_log, checks, load_records
 from orchestration.dbt_run import DbtOutcome, run_dbt
 from orchestration.model_assets import MODEL_SPECS, PUBLISHED_SPEC
-from orchestration.plan import Plan, make_plan
+from orchestration.plan import Plan, begin, make_plan
 from orchestration.project import artifacts_dir
 from orchestration.resources import WRITER_POOL, WarehouseResource
 from orchestration.run import DBT, EXPECTATIONS, PUBLISH
@@ -74,7 +74,7 @@ def warehouse_build(
         yield from _nothing_to_build(context, opened, plan, raw)
         return
     say(context.log, f"Building: {plan.reason}")
-    publishing.prepare(opened, plan.full_refresh)
+    begin(opened, plan)
     build = _build(context.run_id, plan)
     build_log.start(opened, build)
     seconds: dict[str, float] = {}
@@ -99,6 +99,7 @@ def warehouse_build(
         to_seq=build.to_seq,
         from_seq=build.from_seq,
         full_refresh=build.full_refresh,
+        rebuilt=plan.rebuild.keys(),
         started_at=build.started_at,
         results=outcome.by_id(),
         seconds=seconds,

@@ -4,7 +4,7 @@ Which step is taken when, and what may be published, is for `warehouse.publishin
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
@@ -137,6 +137,17 @@ class Databases:
         clone = "TABLE {next:Identifier}.{name:Identifier}"
         self._ddl(f"CREATE {clone} AS {original}", {"name": name})
         self._ddl(f"ALTER {clone} ATTACH PARTITION ALL FROM {original}", {"name": name})
+
+    def tell_what_is_rebuilt(self, rebuild: Mapping[str, str]) -> None:
+        """Writes, beside, the table in which dbt finds the models that it builds from nothing, if there are any."""
+        self._ddl("DROP TABLE IF EXISTS {next:Identifier}.changed_models")
+        if rebuild:
+            self._ddl(
+                "CREATE TABLE {next:Identifier}.changed_models (name String, why String) ENGINE = MergeTree"
+                " ORDER BY name COMMENT 'Models that this build makes from nothing'",
+            )
+            rows = [list(item) for item in sorted(rebuild.items())]
+            self._client.insert("changed_models", rows, column_names=["name", "why"], database=self.names["next"])
 
     def create_view(self, view: TableOrView, name: str, *, says: Side, new_name: str) -> None:
         """Creates, beside, a view that says in terms of database `says` what `view` says in terms of the other."""

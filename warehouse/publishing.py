@@ -36,14 +36,15 @@ _REMAINS = re.compile(r".*__dbt_|\.|__published_")
 _TWIN = "__published_"
 
 
-def prepare(warehouse: Warehouse, full_refresh: bool = False) -> None:
+def prepare(warehouse: Warehouse, full_refresh: bool = False, rebuild: Mapping[str, str] | None = None) -> None:
     """Makes `<database>_next` the candidate of a new build, after finishing a swap that a crash interrupted.
 
     Everything there goes, the version before included. Then it holds zero-copy clones of the published tables, and
-    the published views; with `full_refresh` nothing. If it dies half-way, call it again.
+    the published views, but for those that `rebuild` names, each with the reason: the table `changed_models` tells dbt
+    of them. With `full_refresh` it holds nothing. If it dies half-way, call it again.
     """
     with _Publisher.of(warehouse) as publisher:
-        publisher.prepare(full_refresh)
+        publisher.prepare(full_refresh, rebuild or {})
 
 
 def publish(warehouse: Warehouse, version: Version = UNKNOWN) -> None:
@@ -79,8 +80,7 @@ def recover(warehouse: Warehouse, full_refresh: bool = False) -> bool:
 def give_up_version_before(warehouse: Warehouse) -> None:
     """Says that `<database>_next` is about to be written to, so that rollback will not put it before people."""
     with _Publisher.of(warehouse) as publisher:
-        publisher.recover()
-        publisher.begin_candidate()
+        publisher.give_up_version_before()
 
 
 def standing(warehouse: Warehouse) -> Standing:
@@ -114,7 +114,7 @@ class _Publisher:
             publisher._journal.create()
             yield publisher
 
-    def prepare(self, full_refresh: bool) -> None:
+    def prepare(self, full_refresh: bool, rebuild: Mapping[str, str]) -> None:
         self.recover(full_refresh)
         # First of all: from here on `next` does not hold the version before any more.
         self.begin_candidate()
@@ -125,7 +125,7 @@ class _Publisher:
         if full_refresh:
             return
         published = self._databases.objects("published")
-        own = {name: each for name, each in published.items() if name in entry.own_names}
+        own = {name: each for name, each in published.items() if name in entry.own_names and name not in rebuild}
         cloned = {name for name, each in own.items() if each.is_cloneable}
         # Deletions are applied before it, which counts as a change of rows: until that is over, nothing is known.
         unchanged = cloned - self.changed_by_hand()
@@ -135,6 +135,14 @@ class _Publisher:
         for name, each in own.items():
             if each.is_view:
                 self._databases.create_view(each, name, says="next", new_name=name)
+        self._databases.tell_what_is_rebuilt(rebuild)
+
+    def give_up_version_before(self) -> None:
+        self.recover()
+        if self._journal.read().state != "candidate":
+            # The version before is whole: what the last build rebuilt says nothing of it.
+            self._databases.tell_what_is_rebuilt({})
+        self.begin_candidate()
 
     def changed_by_hand(self) -> set[str]:
         entry = self._journal.read()

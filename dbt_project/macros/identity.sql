@@ -38,12 +38,12 @@
 {% endmacro %}
 
 
-{# Whom the ids that `ids` (a CTE or relation with tenant_id, distinct_id) names belong to; all ids on a full build. #}
+{# Whom the ids in `ids` (a CTE or relation with tenant_id, distinct_id) belong to; all ids if the model is rebuilt. #}
 {% macro people_of(ids) -%}
     (
         select tenant_id, distinct_id, user_id, is_identified
         from {{ ref('identities') }}
-        {% if not is_full_build() -%}
+        {% if not is_rebuilt() -%}
         where (tenant_id, distinct_id) in (select tenant_id, distinct_id from {{ ids }})
         {%- endif %}
     )

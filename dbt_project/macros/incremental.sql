@@ -82,37 +82,32 @@
 {% macro build_seq() %}assumeNotNull((select to_seq from {{ ref('int_build_range') }})){% endmacro %}
 
 
-{# Rows that this build wrote; none if there was nothing to build. #}
+{# Rows that this build wrote for the loads it handles; none if there are none. #}
 {% macro written_by_this_build() %}_build_seq > (select from_seq from {{ ref('int_build_range') }}){% endmacro %}
 
 
-{# Of a table, all rows of the tenants in which this build changed something; on a full build, of all tenants. #}
-{% macro of_changed_tenants() %}
-    where
-        (select max(is_full_build) from {{ ref('int_build_range') }}) = 1
-        or tenant_id in (select tenant_id from {{ ref('changed_users') }})
-{% endmacro %}
-
-
-{# True if this build starts from nothing: every table is then written whole. #}
-{% macro is_full_build() %}
-    {%- set relation = ref('int_build_range') -%}
+{#
+    True if this build makes the model from nothing: all of them on a full build, else those that changed and what
+    follows from them. An incremental model finds no table then, so that for it this is `not is_incremental()`; the feed
+    has to be told. A test asks for the model that it tests.
+#}
+{% macro is_rebuilt() %}
+    {%- set build_range = ref('int_build_range') -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
-        {%- if flags.FULL_REFRESH -%}
-            {{- return(true) -}}
-        {%- endif -%}
-        {%- set is_full = run_query('select max(is_full_build) from ' ~ relation).columns[0].values()[0] | int -%}
-        {{- return(is_full == 1) -}}
+        {%- set asking = graph.nodes.get(model.attached_node, model) -%}
+        {{- return(flags.FULL_REFRESH or run_query(
+            "select max(has(rebuilt_models, '" ~ asking.alias ~ "')) from " ~ build_range
+        ).columns[0].values()[0] | int == 1) -}}
     {%- endif -%}
 {%- endmacro %}
 
 
 {#
-    Around the SQL of a feed that only tells incremental models which keys to replace. A full build replaces none: there
-    the feed is a table of the same columns that stays empty, and its SQL is not run.
+    Around the SQL of a feed that only tells incremental models which keys to replace. Where the feed is rebuilt all that
+    follow it are too, and replace none: there it is a table of the same columns that stays empty, and its SQL is not run.
 #}
 {% macro changes() %}
-    {%- if is_full_build() -%}
+    {%- if is_rebuilt() -%}
         {%- set columns = [] -%}
         {%- for column in run_query('describe (' ~ caller() ~ ')').rows -%}
             {%- do columns.append(column['name'] ~ ' ' ~ column['type'] | replace("'", "\\'")) -%}
@@ -126,19 +121,28 @@
 
 {#
     A mart as the build before left it, to be read before this build rewrites it. The caller must come earlier in the
-    graph than the model itself (so no ref), and states the columns it needs: a first build finds an empty table.
+    graph than the model itself (so no ref), and states the columns it needs: where the caller is rebuilt, and on a first
+    build, the table is empty. If the mart is rebuilt and the caller is not, it is there only as it was published.
 #}
 {% macro before(model, columns) %}
-    {%- set relation = adapter.get_relation(
-        database='', schema=target.schema, identifier=model
-    ) if execute else none -%}
-    {%- set full = flags.FULL_REFRESH -%}
-    {%- if relation and not full -%}
+    {%- set relation = none -%}
+    {%- set rebuilt = is_rebuilt() -%}
+    {%- if execute and not rebuilt -%}
+        {%- set relation = adapter.get_relation(database='', schema=target.schema, identifier=model)
+            or adapter.get_relation(database='', schema=published_schema(), identifier=model) -%}
+    {%- endif -%}
+    {%- if relation -%}
         (select {{ columns.keys() | join(', ') }} from {{ relation }})
     {%- else -%}
         (select {% for name, type in columns.items() %}defaultValueOfTypeName('{{ type }}') as {{ name }}{{ ', ' if not loop.last }}{% endfor %} where 0)
     {%- endif -%}
 {% endmacro %}
+
+
+{# The database that people read, beside which dbt builds. #}
+{% macro published_schema() -%}
+    {{- return(target.schema.removesuffix('_next')) -}}
+{%- endmacro %}
 
 
 {#

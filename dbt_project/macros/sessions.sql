@@ -59,6 +59,27 @@
 {%- endmacro %}
 
 
+{# Sessions with their numbers: those of the people whom a CTE with tenant_id and user_id names; none: of everybody. #}
+{% macro numbered_sessions(people=none) %}
+    select
+        tenant_id,
+        user_id,
+        session_start,
+        session_id,
+        session_key,
+        session_date,
+        is_identified,
+        became_identified,
+        toUInt32(
+            row_number() over (partition by tenant_id, user_id order by session_start, session_id)
+        ) as session_number
+    from {{ ref('int_user_sessions') }}
+    {%- if people %}
+    where {{ among(['tenant_id', 'user_id'], people) }}
+    {%- endif %}
+{% endmacro %}
+
+
 {# Columns of which a session keeps the first value that is not empty, under the same name. #}
 {% macro session_first_columns() %}
     {{- return([

@@ -1,12 +1,20 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
-with days as (
+with touched as (
+    select tenant_id, date from {{ ref('changed_session_days') }}
+    union distinct
+    select tenant_id, date from {{ ref('session_stats_daily') }} where {{ of_this_build() }}
+    union distinct
+    select tenant_id, session_date as date from {{ ref('sessions') }} where {{ of_this_build() }}
+),
+
+days as (
     select
         tenant_id,
         date,
         sum(sessions_count) as sessions_count,
         sum(new_users_count) as new_users_count
     from {{ ref('session_stats_daily') }}
-    where (tenant_id, date) in (select tenant_id, date from {{ ref('changed_session_days') }})
+    where (tenant_id, date) in (select tenant_id, date from touched)
     group by tenant_id, date
 ),
 
@@ -17,7 +25,7 @@ counted as (
         count() as sessions_count,
         sum(is_first_session) as new_users_count
     from {{ ref('sessions') }}
-    where (tenant_id, session_date) in (select tenant_id, date from {{ ref('changed_session_days') }})
+    where (tenant_id, session_date) in (select tenant_id, date from touched)
     group by tenant_id, date
 )
 

@@ -8,7 +8,7 @@ with totals as (
         sessions_count,
         lifetime_value
     from {{ ref('users') }}
-    where {{ written_by_this_build() }}
+    where {{ of_this_build() }}
 ),
 
 days as (

@@ -5,13 +5,13 @@ select
     user_id
 from {{ ref('identities') }}
 where
-    {{ written_by_this_build() }}
+    {{ of_this_build() }}
     and (tenant_id, user_id) not in (
         select tenant_id, distinct_id
         from {{ ref('identities') }}
         where distinct_id = user_id and (tenant_id, distinct_id) in (
             select tenant_id, user_id
             from {{ ref('identities') }}
-            where {{ written_by_this_build() }}
+            where {{ of_this_build() }}
         )
     )

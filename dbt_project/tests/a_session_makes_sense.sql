@@ -5,7 +5,7 @@ select
     session_start
 from {{ ref('sessions') }}
 where
-    {{ written_by_this_build() }}
+    {{ of_this_build() }}
     and not (
         session_end >= session_start
         and session_date = toDate(session_start)

@@ -7,7 +7,7 @@ select
 from {{ ref('funnel_events') }} as events
 inner join {{ ref('funnel_steps') }} as steps
     on events.tenant_id = steps.tenant_id and events.funnel_id = steps.funnel_id and steps.step_number = 1
-where {{ written_by_this_build() }}
+where {{ of_this_build() }}
 group by events.tenant_id, events.funnel_id, events.user_id, events.entry_date
 having not (
     toDate(min(events.timestamp)) = events.entry_date

@@ -17,7 +17,7 @@ twice as (
         event_id,
         'written twice' as why
     from {{ ref('int_events') }}
-    where {{ written_by_this_build() }}
+    where {{ of_this_build() }}
     group by tenant_id, event_date, event_id
     having count() > 1
 ),

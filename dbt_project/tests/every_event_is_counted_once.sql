@@ -1,12 +1,13 @@
 {{ config(meta={'dagster': {'ref': {'name': 'users'}}}) }}
+{% set marts = ['events_hourly', 'users', 'user_days', 'sessions'] %}
 with totals as (
-    {% for mart in ['events_hourly', 'users', 'user_days', 'sessions'] -%}
+    {% for mart in marts -%}
     select
         tenant_id,
         '{{ mart }}' as mart,
         sum(events_count) as events_count
     from {{ ref(mart) }}
-    {{ of_changed_tenants() }}
+    {{ of_changed_tenants(marts) }}
     group by tenant_id
     {{ 'union all' if not loop.last }}
     {% endfor %}

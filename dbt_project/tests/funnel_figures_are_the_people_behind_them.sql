@@ -7,7 +7,7 @@ with figures as (
         step_number,
         users_count
     from {{ ref('funnel_conversions_daily') }}
-    where {{ written_by_this_build() }}
+    where {{ of_this_build() }}
 ),
 
 people as (

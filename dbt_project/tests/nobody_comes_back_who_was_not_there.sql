@@ -6,7 +6,7 @@ select
     period_number
 from {{ ref('retention') }}
 where
-    {{ written_by_this_build() }}
+    {{ of_this_build() }}
     and (
         users_count = 0
         or retained_count > users_count

@@ -1,4 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
+{% set marts = ['users', 'session_stats_daily'] %}
 with totals as (
     select
         tenant_id,
@@ -6,7 +7,7 @@ with totals as (
         lifetime_value as of_users,
         toDecimal128(0, 6) as of_days
     from {{ ref('users') }}
-    {{ of_changed_tenants() }}
+    {{ of_changed_tenants(marts) }}
     union all
     select
         tenant_id,
@@ -14,7 +15,7 @@ with totals as (
         toDecimal128(0, 6) as of_users,
         revenue as of_days
     from {{ ref('session_stats_daily') }}
-    {{ of_changed_tenants() }}
+    {{ of_changed_tenants(marts) }}
 )
 
 select

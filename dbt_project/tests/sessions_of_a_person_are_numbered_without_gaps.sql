@@ -8,7 +8,7 @@ with written as (
         count() as rows_count,
         uniqExact(session_number) as numbers_count
     from {{ ref('sessions') }}
-    where {{ written_by_this_build() }}
+    where {{ of_this_build() }}
     group by tenant_id, user_id
 ),
 
@@ -18,7 +18,7 @@ people as (
         user_id,
         sessions_count
     from {{ ref('users') }}
-    where {{ written_by_this_build() }}
+    where {{ of_this_build() }}
 )
 
 select

@@ -8,7 +8,7 @@ with models as (
         sum(credit) as total_credit,
         sum(credited_revenue) as total_revenue
     from {{ ref('attribution_credit') }}
-    where {{ written_by_this_build() }}
+    where {{ of_this_build() }}
     group by tenant_id, conversion_at, conversion_event_id, model
 )
 

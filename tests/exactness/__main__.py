@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from tests.conftest import drop
-from tests.exactness.builds import Builder, beside
-from tests.exactness.test_stories import tell
+from tests.exactness.builds import PROJECT, Builder, beside
+from tests.exactness.changed_projects import copy_of
+from tests.exactness.test_stories import tell, tell_of_changes
 from warehouse.connection import connect
 from warehouse.ports import free_ports
 from warehouse.settings import Settings
@@ -31,6 +32,9 @@ def main(seeds: str, chapters: int) -> None:
                 tell(seed, chapters, Builder(told, place / "files"), Builder(reordered, place / "reordered"))
                 drop(told)
                 drop(reordered)
+                project = copy_of(PROJECT, place / "project")
+                tell_of_changes(seed, chapters, Builder(told, place / "changed"), project)
+                drop(told)
                 click.echo(f"seed {seed}: equal")
 
 

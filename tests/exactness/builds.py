@@ -13,6 +13,7 @@ from dbt.cli.main import dbtRunner
 
 from ingest import ledger, raw_tables
 from ingest.loading import load_paths
+from orchestration.plan import Plan, begin, make_plan
 from orchestration.project import artifacts_dir
 from tests.exactness.stories import File
 from warehouse import publishing, tracking_key
@@ -29,6 +30,7 @@ class Builder:
 
     warehouse: Warehouse
     folder: Path
+    project: Path = PROJECT
     standing: dict[str, File] = field(default_factory=dict)
     runner: dbtRunner | None = None
 
@@ -55,24 +57,29 @@ class Builder:
             ledger.withdraw(client, raw, loads)
         del self.standing[name]
 
-    def build(self, *, full_refresh: bool = False, publish: bool = True) -> None:
+    def build(self, *, full_refresh: bool = False, publish: bool = True) -> Plan:
         """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure."""
-        publishing.prepare(self.warehouse, full_refresh=full_refresh)
+        with _environment(self.warehouse.environment() | {"FOOTFALL_DBT_PROJECT_DIR": str(self.project)}):
+            plan = make_plan(self.warehouse, full_refresh=full_refresh)
+            begin(self.warehouse, plan)
+            self._run_dbt(["--full-refresh"] if plan.full_refresh else [])
+        if publish:
+            publishing.publish(self.warehouse, publishing.Version("", plan.project_hash))
+        return plan
+
+    def _run_dbt(self, more: list[str]) -> None:
         artifacts = artifacts_of(self.warehouse)
-        arguments = ["build", "--exclude", "resource_type:unit_test", "--project-dir", str(PROJECT)]
-        arguments += ["--profiles-dir", str(PROJECT), "--target-path", str(artifacts / "target")]
+        arguments = ["build", "--exclude", "resource_type:unit_test", "--project-dir", str(self.project)]
+        arguments += ["--profiles-dir", str(self.project), "--target-path", str(artifacts / "target")]
         arguments += ["--log-path", str(artifacts / "logs"), "--log-level", "none", "--no-use-colors"]
         arguments += ["--log-level-file", "none", "--no-write-json"]
-        with _environment(self.warehouse.environment()):
-            self.runner = self.runner or dbtRunner()
-            gc.disable()  # as in the builds' own dbt process: a fifth of its time
-            try:
-                result = self.runner.invoke(arguments + (["--full-refresh"] if full_refresh else []))
-            finally:
-                gc.enable()
+        self.runner = self.runner or dbtRunner()
+        gc.disable()  # as in the builds' own dbt process: a fifth of its time
+        try:
+            result = self.runner.invoke(arguments + more)
+        finally:
+            gc.enable()
         assert result.success, _failures(result)
-        if publish:
-            publishing.publish(self.warehouse)
 
     def differences(self, other: "Builder | None" = None) -> list[str]:
         """Where the published tables differ: from those of another warehouse, or from this one's own candidate."""

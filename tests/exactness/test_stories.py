@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import drop
-from tests.exactness.builds import Builder, beside
+from tests.exactness.builds import PROJECT, Builder, beside
+from tests.exactness.changed_projects import EDITS, change, copy_of
 from tests.exactness.stories import File, story
+from warehouse import publishing
 from warehouse.connection import Warehouse
 
 # A fixed set for every run; `python -m tests.exactness` tells many more.
@@ -60,3 +62,54 @@ def test_every_build_equals_a_full_rebuild_and_any_other_order(
     seed: int, warehouse: Warehouse, other_warehouse: Warehouse, tmp_path: Path
 ) -> None:
     tell(seed, CHAPTERS, Builder(warehouse, tmp_path / "files"), Builder(other_warehouse, tmp_path / "reordered"))
+
+
+def tell_of_changes(seed: int, chapters: int, builder: Builder, project: Path) -> None:
+    """The project changes, with new files or without; some builds fail, some versions are rolled back.
+
+    `project` is a copy that is changed; the builds of `builder` use it. After each chapter the tables are compared with
+    a full rebuild by the project as it is then.
+    """
+    builder.project = project
+    rng = random.Random(seed)
+    first, *others = story(seed, chapters + 1)
+    for file in first.files:
+        builder.load(file)
+    builder.build()
+    for number, chapter in enumerate(others, start=1):
+        is_loaded = rng.random() < 0.7
+        changes = change(project, rng)
+        if number % 2:
+            builder.build(publish=False)  # as if a check had failed
+            changes += change(project, rng)
+        if is_loaded:
+            for file in chapter.files:
+                builder.load(file)
+            for name in chapter.withdrawn:
+                if name in builder.standing:
+                    builder.withdraw(name)
+        builder.build()
+        if not number % 2:
+            publishing.rollback(builder.warehouse)
+            builder.build()
+        builder.build(full_refresh=True, publish=False)
+        assert builder.differences() == [], (
+            f"seed {seed}, chapter {number}: {changes}, {'files' if is_loaded else 'no file'}"
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(540)
+def test_after_a_change_of_the_project_every_build_equals_a_full_rebuild(warehouse: Warehouse, tmp_path: Path) -> None:
+    builder = Builder(warehouse, tmp_path / "files")
+    tell_of_changes(SEEDS[0], 2, builder, copy_of(PROJECT, tmp_path / "project"))
+
+
+def test_every_edit_of_a_story_can_be_done_and_undone(tmp_path: Path) -> None:
+    project = copy_of(PROJECT, tmp_path / "project")
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    for edit in EDITS:
+        edit.toggle(project)
+        assert {path: path.read_bytes() for path in before} != before, edit
+        edit.toggle(project)
+        assert {path: path.read_bytes() for path in before} == before, edit

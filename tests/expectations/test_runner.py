@@ -80,7 +80,7 @@ def test_every_suite_of_the_project_says_why() -> None:
 def two_builds(warehouse: Warehouse, sessions: str) -> str:
     """The same table after a build of many sessions that ended too early, and one of the last two, which did not."""
     with warehouse.client(sessions) as client:
-        client.command("CREATE TABLE int_build_range ENGINE = MergeTree ORDER BY () AS SELECT toUInt64(4) AS from_seq")
+        client.command("CREATE TABLE int_build_range ENGINE = MergeTree ORDER BY () AS SELECT toUInt64(5) AS to_seq")
         client.command("DROP TABLE sessions SYNC")
         client.command(
             "CREATE TABLE sessions (id UInt32, started UInt32, ended UInt32, _build_seq UInt64,"
@@ -140,6 +140,6 @@ def test_a_suite_reads_neither_older_rows_nor_fetches_its_batch(warehouse: Wareh
 
 def test_where_this_build_wrote_nothing_all_holds(warehouse: Warehouse, two_builds: str) -> None:
     with warehouse.client(two_builds) as client:
-        client.command("ALTER TABLE int_build_range UPDATE from_seq = 5 WHERE 1 SETTINGS mutations_sync = 1")
+        client.command("ALTER TABLE int_build_range UPDATE to_seq = 6 WHERE 1 SETTINGS mutations_sync = 1")
     (result,) = run_suites(warehouse, two_builds, [EVERY_WAY_TO_LOOK])
     assert (result.passed, result.failures) == (4, ())

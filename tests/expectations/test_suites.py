@@ -10,7 +10,7 @@ from warehouse.connection import Warehouse
 
 # What the suites read of each table, and two builds that went well: the second wrote the rows of 5.
 TABLES: dict[str, tuple[str, list[tuple[object, ...]]]] = {
-    "int_build_range": ("from_seq UInt64, to_seq UInt64", [(4, 5)]),
+    "int_build_range": ("from_seq UInt64, to_seq UInt64, rebuilt_models Array(String)", [(4, 5, [])]),
     "sessions": (
         "tenant_id String, session_id String, session_key String, session_start DateTime64(6, 'UTC'),"
         " session_end DateTime64(6, 'UTC'), session_date Date, events_count UInt64, pageviews_count UInt64,"

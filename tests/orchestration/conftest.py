@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ingest import raw_tables
+from orchestration import built_models
+from orchestration.built_models import Parts
 from tests.cli.conftest import ROOT, Footfall, environment_of, footfall_of
 from warehouse import publishing
 from warehouse.connection import Warehouse
@@ -74,10 +76,15 @@ def make_candidate(warehouse: Warehouse, to_seq: int, *people: str) -> None:
         )
 
 
-def publish_version(warehouse: Warehouse, to_seq: int, build_id: str, project_hash: str, *people: str) -> None:
-    """Publish tables of these people as the work of that build, of which the build log hears nothing."""
+def publish_version(warehouse: Warehouse, to_seq: int, build_id: str, parts: Parts, *people: str) -> None:
+    """Publish tables of these people as the work of that build, of which the build log hears nothing.
+
+    `parts` is what the project was made of; empty for tables of which nobody knows.
+    """
     make_candidate(warehouse, to_seq, *people)
-    publishing.publish(warehouse, publishing.Version(build_id, project_hash))
+    if parts:
+        built_models.store(warehouse, parts)
+    publishing.publish(warehouse, publishing.Version(build_id, built_models.project_hash(parts) if parts else ""))
 
 
 def published_people(warehouse: Warehouse) -> list[str]:

@@ -31,19 +31,27 @@ def test_a_build_publishes_once_and_can_be_rolled_back(footfall: Footfall, wareh
 
     commit_load(warehouse, 2, "ben")
     changed = project / "models" / "people.sql"
-    changed.write_text(changed.read_text() + "\n-- another thought")
+    changed.write_text(changed.read_text().replace("'page'", "'view'") + "\n-- another thought")
+    forecast = footfall("build", "--dry-run")
+    assert forecast.returncode == 0, forecast.stderr
+    assert forecast.stdout.splitlines() == [
+        "Would build 1 load, up to number 2.",
+        "Would rebuild 1 of 2 models, and keep the others:",
+        "  people: SQL",
+    ]
+    assert len(build_log.builds(warehouse)) == 1
     second = footfall("build")
     assert second.returncode == 0, second.stderr
-    assert "full refresh, because the dbt project or the tracking key changed" in second.stderr
+    assert "1 new load; 1 model to rebuild: people (SQL)" in second.stderr
     assert published_people(warehouse) == ["ada", "ben"]
 
     assert footfall("rollback").returncode == 0
     assert published_people(warehouse) == ["ada"]
     latest, earliest = build_log.builds(warehouse)
-    assert (latest.status, latest.full_refresh, latest.to_seq) == ("rolled_back", True, 2)
+    assert (latest.status, latest.full_refresh, latest.to_seq) == ("rolled_back", False, 2)
     assert (earliest.status, earliest.from_seq, earliest.to_seq) == ("published", 0, 1)
     assert earliest.published_at is not None
-    assert "Waiting        full refresh" in footfall("status").stdout
+    assert "Waiting        1 new load; 1 model to rebuild: people (SQL)" in footfall("status").stdout
 
 
 def test_a_failed_dbt_test_publishes_nothing_and_is_named(footfall: Footfall, warehouse: Warehouse) -> None:
@@ -128,7 +136,7 @@ def test_a_build_that_finds_its_work_done_by_another_claims_nothing(
     process = start(warehouse, project, "build")
     assert process.stderr is not None
     assert "Starting the job" in process.stderr.readline()  # with no lock yet
-    publish_version(warehouse, 1, "another", make_plan(warehouse).project_hash, "ada")
+    publish_version(warehouse, 1, "another", make_plan(warehouse).parts, "ada")
     said, troubles = process.communicate(timeout=240)
     assert process.returncode == 0, troubles
     assert "Nothing to build: another command" in said
@@ -141,13 +149,13 @@ def test_dbt_by_hand_takes_the_place_of_the_version_before_and_the_next_build_go
     monkeypatch.setenv("FOOTFALL_DBT_PROJECT_DIR", str(project))
     commit_load(warehouse, 1, "ada")
     for build_id in ("one", "two"):
-        publish_version(warehouse, 1, build_id, make_plan(warehouse).project_hash, "ada")
+        publish_version(warehouse, 1, build_id, make_plan(warehouse).parts, "ada")
     for harmless in (("ls",), ("run", "--help")):
         assert footfall("dbt", *harmless).returncode == 0
         assert publishing.standing(warehouse).published.build_id == "two"
     assert footfall("rollback").returncode == 0
 
-    publish_version(warehouse, 1, "three", make_plan(warehouse).project_hash, "ada")
+    publish_version(warehouse, 1, "three", make_plan(warehouse).parts, "ada")
     by_hand = footfall("dbt", "run", "--select", "people")
     assert by_hand.returncode == 0, by_hand.stdout
     refused = footfall("rollback")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.plan import make_plan
-from orchestration.project import content_hash
 from tests.orchestration.conftest import commit_load, publish_version
+from warehouse import publishing
 from warehouse.connection import Warehouse
 
 
@@ -19,7 +19,7 @@ def tiny_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def publish_range(warehouse: Warehouse, to_seq: int) -> None:
     """Publish what a build up to this seq by this very project would."""
-    publish_version(warehouse, to_seq, "one", make_plan(warehouse).project_hash)
+    publish_version(warehouse, to_seq, "one", make_plan(warehouse).parts)
 
 
 def test_nothing_loaded_is_nothing_to_do(warehouse: Warehouse) -> None:
@@ -64,33 +64,117 @@ def test_a_withdrawn_load_is_work_too(warehouse: Warehouse) -> None:
     assert (make_plan(warehouse).to_seq, make_plan(warehouse).waiting) == (2, 1)
 
 
-def test_a_changed_model_is_a_full_refresh_but_a_changed_description_or_test_is_not(
+def test_what_changes_no_row_rebuilds_nothing(warehouse: Warehouse, project: Path) -> None:
+    commit_load(warehouse, 1, "ada")
+    publish_range(warehouse, 1)
+    described = project / "models" / "people.yml"
+    described.write_text(
+        """
+models:
+  - columns:
+      - data_tests:
+          - accepted_values:
+              arguments:
+                values: [ada, eve]
+        name: user_id
+    description: Everybody who was ever there.
+    name: people
+version: 2
+"""
+    )
+    model = project / "models" / "people.sql"
+    written_otherwise = model.read_text().replace("    ", "  ").replace("count()", "count( ) /* of rows */")
+    (project / "models" / "who").mkdir()
+    (project / "models" / "who" / "people.sql").write_text(f"-- it's them\n{{# all #}}{written_otherwise}\n")
+    model.unlink()
+    (project / "models" / ".people.sql.swp").write_bytes(b"left by an editor")
+    (project / ".DS_Store").write_bytes(b"left by a file manager")
+    plan = make_plan(warehouse)
+    assert plan.nothing_to_do, plan
+
+
+def test_what_changed_is_rebuilt_with_what_follows_from_it_and_nothing_else(
     warehouse: Warehouse, project: Path
 ) -> None:
     commit_load(warehouse, 1, "ada")
+    models = {
+        "of_a_macro": "select {{ outer() }} as a from {{ ref('kept') }}",
+        "of_a_var": 'select {{ var("days") }} as a',
+        "of_a_seed": "select name from {{ ref('colours') }}",
+        "of_the_key": "select count() as a from {{ source('raw', 'tracking_key') }}",
+        "follows": "select a from {{ ref('of_a_var') }}",
+        "kept": "select {{ other_macro() }} as a, '{{ var('weeks') }}' as b",
+        "goes": "select 1 as a",
+    }
+    for name, code in models.items():
+        (project / "models" / f"{name}.sql").write_text(code)
+    raw = project / "models" / "raw.yml"
+    raw.write_text(f"{raw.read_text()}      - name: tracking_key\n")
+    (project / "seeds").mkdir()
+    (project / "seeds" / "colours.csv").write_text("name\nred\n")
+    (project / "macros").mkdir()
+    macros = "{% macro outer() %}{{ inner() }}{% endmacro %}{% macro other_macro() %}7{% endmacro %}"
+    (project / "macros" / "all.sql").write_text(macros + "{% macro inner() %}1{% endmacro %}")
+    settings = project / "dbt_project.yml"
+    without_vars = settings.read_text()
+    settings.write_text(f"{without_vars}vars: {{days: 1, weeks: 1, unused: 1}}\n")
     publish_range(warehouse, 1)
-    before = content_hash(project)
-    described = project / "models" / "people.yml"
-    described.write_text(described.read_text().replace("One row per person.", "People.").replace("ben", "eve"))
-    assert content_hash(project) == before
+
     assert make_plan(warehouse).nothing_to_do
-    model = project / "models" / "people.sql"
-    model.write_text(model.read_text().replace("'page'", "'view'"))
-    assert make_plan(warehouse).full_refresh
+    settings.write_text(f"{without_vars}vars: {{unused: 2, weeks: 1, days: 2}}\n")
+    (project / "macros" / "all.sql").write_text(macros + "{% macro inner() %}2{% endmacro %}")
+    (project / "seeds" / "colours.csv").write_text("name\nred\nblue\n")
+    (project / "models" / "goes.sql").unlink()
+    (project / "models" / "comes.sql").write_text("{{ config(order_by='a') }} select 1 as a")
+    plan = make_plan(with_another_secret(warehouse))
+    assert not plan.full_refresh
+    assert plan.removed == ("goes",)
+    assert plan.rebuild == {
+        "of_a_macro": "macro inner",
+        "of_a_var": "var days",
+        "colours": "data",
+        "of_the_key": "the tracking key",
+        "comes": "new",
+        "of_a_seed": "follows from colours",
+        "follows": "follows from of_a_var",
+    }
 
 
-def test_another_tracking_key_is_a_full_refresh(warehouse: Warehouse) -> None:
+def test_a_setting_of_the_profile_that_changes_results_rebuilds_everything(warehouse: Warehouse, project: Path) -> None:
     commit_load(warehouse, 1, "ada")
     publish_range(warehouse, 1)
+    profile = project / "profiles.yml"
+    profile.write_text(
+        profile.read_text().replace("threads: 4", "threads: 2").replace("mutations_sync: 2", "log_queries: 0")
+    )
+    assert make_plan(warehouse).nothing_to_do
+    profile.write_text(profile.read_text().replace("join_use_nulls: 0", "join_use_nulls: 1"))
+    plan = make_plan(warehouse)
+    assert plan.full_refresh
+    assert "the setting join_use_nulls" in plan.reason
+
+
+def test_after_a_rollback_that_version_counts(warehouse: Warehouse, project: Path) -> None:
+    commit_load(warehouse, 1, "ada")
+    publish_range(warehouse, 1)
+    model = project / "models" / "people.sql"
+    model.write_text(model.read_text().replace("'page'", "'view'"))
+    publish_version(warehouse, 1, "two", make_plan(warehouse).parts)
+    assert make_plan(warehouse).nothing_to_do
+    publishing.rollback(warehouse)
+    assert make_plan(warehouse).rebuild == {"people": "SQL"}
+
+
+def with_another_secret(warehouse: Warehouse) -> Warehouse:
     settings = type(warehouse.settings).model_validate(
         {**warehouse.settings.model_dump(), "secret": "another secret of more than thirty-two characters"}
     )
-    assert make_plan(replace(warehouse, settings=settings)).full_refresh
+    return replace(warehouse, settings=settings)
 
 
 def test_tables_of_an_unknown_build_are_a_full_refresh(warehouse: Warehouse) -> None:
     commit_load(warehouse, 1, "ada")
-    publish_version(warehouse, 1, "", "")
+    publish_version(warehouse, 1, "", {})
     plan = make_plan(warehouse)
     assert plan.full_refresh
     assert "not known" in plan.reason
@@ -116,5 +200,5 @@ def test_a_table_that_was_dropped_by_hand_is_made_again(warehouse: Warehouse) ->
     with warehouse.client(warehouse.settings.database) as client:
         client.command("DROP TABLE people")
     plan = make_plan(warehouse)
-    assert plan.full_refresh
-    assert plan.reason == "full refresh, because of tables changed or dropped by hand: people"
+    assert plan.rebuild == {"people": "dropped or changed by hand"}
+    assert plan.reason == "1 model to rebuild: people (dropped or changed by hand)"

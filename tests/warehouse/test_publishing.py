@@ -22,6 +22,19 @@ def test_a_candidate_begins_as_clones_that_can_be_changed_without_touching_what_
     assert house.rows("SELECT count() FROM $published.users") == [(101,)]
 
 
+def test_what_is_rebuilt_is_not_cloned_and_dbt_is_told(house: House) -> None:
+    house.publish(1, "sessions", "users")
+    publishing.prepare(house.warehouse, rebuild={"users": "SQL", "changed_users": "follows from users"})
+    assert house.names(house.next) == {"sessions", "changed_models"}
+    assert house.rows("SELECT name FROM $next.changed_models ORDER BY name") == [("changed_users",), ("users",)]
+    house.build(2, "users")
+    publishing.publish(house.warehouse)
+    assert house.versions("sessions", "users") == [1, 2]
+    assert house.names(house.published) == {"sessions", "users"}
+    publishing.give_up_version_before(house.warehouse)
+    assert house.names(house.next) == {"sessions", "users"}, "what was rebuilt says nothing of the version before"
+
+
 def test_a_clone_is_like_its_original_in_every_word(house: House) -> None:
     publishing.prepare(house.warehouse, full_refresh=True)
     house.do(

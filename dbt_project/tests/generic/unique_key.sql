@@ -10,13 +10,13 @@
         {{ keys }},
         count() as rows_count
     from {{ model }}
-    {% if not whole and not is_full_build() and not tests_whole_tables() -%}
+    {% if not whole and not is_rebuilt() and not tests_whole_tables() -%}
     where
         -- most rows are none of them: a number is looked up much faster than a wide key
         cityHash64({{ keys }}) in (
-            select cityHash64({{ keys }}) from {{ model }} where {{ written_by_this_build() }}
+            select cityHash64({{ keys }}) from {{ model }} where {{ of_this_build() }}
         )
-        and ({{ keys }}) in (select {{ keys }} from {{ model }} where {{ written_by_this_build() }})
+        and ({{ keys }}) in (select {{ keys }} from {{ model }} where {{ of_this_build() }})
     {% endif -%}
     group by {{ keys }}
     having count() > 1

@@ -20,7 +20,7 @@ contested as (
     from {{ ref('stg_events') }}
     where
         (load_id in (live_before) or load_id in (live_after))
-        {% if not is_full_build() %}
+        {% if not is_rebuilt() %}
         and ({{ key }}) in (
             select {{ key }}
             from {{ ref('stg_events') }}

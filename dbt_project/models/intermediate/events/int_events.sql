@@ -1,6 +1,7 @@
 {{ config(
     order_by=['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id'],
     partition_by='toYYYYMM(event_date)',
+    meta={'rebuilt_with': ['int_build_range']},
     settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
     query_settings={'short_circuit_function_evaluation': 'force_enable', 'min_insert_block_size_bytes': 134217728},
 ) }}

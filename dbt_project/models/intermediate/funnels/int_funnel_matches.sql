@@ -9,6 +9,7 @@
 -- By id rather than by person: a login moves no row. So an event's properties are read once, when it comes, and
 -- a person's attempts are worked out from this narrow table.
 {% set passes = [0, 1] if is_incremental() else [1] %}
+{% set funnel_is_changed = among(['tenant_id', 'funnel_id'], ref('changed_funnels')) if is_incremental() else 1 %}
 with steps as {{ once() }} (
     select
         tenant_id,
@@ -16,7 +17,7 @@ with steps as {{ once() }} (
         step_number,
         event,
         {{ filter_conditions('event_filter') }} as conditions,
-        (tenant_id, funnel_id) in (select tenant_id, funnel_id from {{ ref('changed_funnels') }}) as is_changed
+        {{ funnel_is_changed }} as is_changed
     from {{ ref('funnel_steps') }}
     union all
     select
@@ -25,14 +26,13 @@ with steps as {{ once() }} (
         0 as step_number,
         '' as event,
         {{ filter_conditions("''") }} as conditions,
-        (every.tenant_id, every.funnel_id) in (
-            select tenant_id, funnel_id from {{ ref('changed_funnels') }}
-        ) as is_changed
+        {{ funnel_is_changed }} as is_changed
     from {{ ref('funnel_steps') }} as every
     where every.mode = 'strict' and every.step_number = 1
 ),
 
--- changed funnels look at all events, the others at those that came: one pass each, over what it needs
+-- changed funnels (all, if this table is rebuilt) look at all events, the others at those that came: one pass each,
+-- over what it needs
 {% for is_changed in passes -%}
 {{ 'events_for_changed' if is_changed else 'events_that_came' }} as (
     select
@@ -46,7 +46,7 @@ with steps as {{ once() }} (
     from {{ ref('int_events') }} as events
     where
         {% if is_changed -%}
-        tenant_id in (select tenant_id from {{ ref('changed_funnels') }})
+        tenant_id in (select tenant_id from steps where is_changed)
         {%- else -%}
         -- their own column, not the one that is written here
         events._build_seq > (select from_seq from {{ ref('int_build_range') }})

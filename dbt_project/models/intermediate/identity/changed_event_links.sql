@@ -1,5 +1,6 @@
 {{ config(order_by=['tenant_id', 'anonymous_id', 'user_id']) }}
 -- One row per place (link, day, session key) where an event that states a link came or went in this build.
+{% call changes() %}
 select distinct
     tenant_id,
     link.anonymous_id as anonymous_id,
@@ -10,3 +11,4 @@ select distinct
 from {{ ref('changed_events') }}
 array join links as link
 where not {{ is_nobody('link.anonymous_id') }} and not {{ is_nobody('link.user_id') }}
+{% endcall %}

@@ -2,7 +2,7 @@
 -- One row per id whose person is worked out anew: the changed ids, everybody in their people so far, all ids that links
 -- lead to from there, and everybody in the people of those. No link leads from the changed ids out of this set, so
 -- working out people inside it gives what working out all of them would.
-{% if is_full_build() -%}
+{% if is_rebuilt() -%}
 with facts as ({{ id_facts() }})
 
 select tenant_id, distinct_id, true as is_known, is_identified, first_seen_at

@@ -1,5 +1,6 @@
 {{ config(order_by=['tenant_id', 'anonymous_id', 'user_id']) }}
 -- One row per (tenant_id, anonymous_id, user_id) whose link can differ since the last build.
+{% call changes() %}
 with changed_mappings as (
     select distinct
         tenant_id,
@@ -55,3 +56,4 @@ where
     anonymous_id != user_id
     and not {{ is_nobody('anonymous_id') }}
     and not {{ is_nobody('user_id') }}
+{% endcall %}

@@ -6,11 +6,7 @@
 -- are read in one place. Of all that was said of one pair of ids the latest word decides whether the link stands (a
 -- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge. is_link: it was said as a
 -- link, too, which makes its user an identified id.
-with changed as (
-    select tenant_id, anonymous_id, user_id from {{ ref('changed_links') }}
-),
-
-said_by_mappings as (
+with said_by_mappings as {{ once() if is_incremental() }} (
     select
         tenant_id,
         anonymous_id,
@@ -22,7 +18,7 @@ said_by_mappings as (
     from {{ ref('stg_identity_mappings') }}
     where
         load_id in (select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and is_live)
-        and {{ among(['anonymous_id', 'user_id'], 'changed') }}
+        {{ only_changed('changed_links', ['anonymous_id', 'user_id']) }}
 ),
 
 -- the tenants where a mapping without a tenant applies
@@ -31,7 +27,11 @@ senders as (
         tenant_id,
         distinct_id
     from {{ ref('int_id_days') }}
-    where {{ among(['tenant_id', 'anonymous_id'], 'changed', own_columns=['tenant_id', 'distinct_id']) }}
+    where
+        distinct_id in (select anonymous_id from said_by_mappings where tenant_id = '')
+        {{ only_changed(
+            'changed_links', ['tenant_id', 'anonymous_id'], own_columns=['tenant_id', 'distinct_id']
+        ) }}
     group by tenant_id, distinct_id
 ),
 
@@ -54,7 +54,9 @@ said as (
     union all
     select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, 0 as is_deleted
     from {{ ref('int_event_links') }}
-    where {{ among(['tenant_id', 'anonymous_id', 'user_id'], 'changed') }}
+    where
+        1
+        {{ only_changed('changed_links', ['tenant_id', 'anonymous_id', 'user_id']) }}
 ),
 
 links as (
@@ -67,7 +69,11 @@ links as (
         min(first_seen_at) as first_seen_at,
         max((stated_at, is_deleted)) as last_word
     from said
-    where (tenant_id, anonymous_id, user_id) in (select tenant_id, anonymous_id, user_id from changed)
+    where
+        anonymous_id != user_id
+        and not {{ is_nobody('anonymous_id') }}
+        and not {{ is_nobody('user_id') }}
+        {{ only_changed('changed_links', ['tenant_id', 'anonymous_id', 'user_id']) }}
     group by tenant_id, anonymous_id, user_id
     having not last_word.2
 )

@@ -9,7 +9,7 @@ with previous as (
 hours as (
     select tenant_id, date
     from {{ ref('events_hourly') }}
-    {% if not is_full_build() -%}
+    {% if not is_rebuilt() -%}
     -- the last day so far, and the last that changed; if the one so far is gone, all days
     where
         (tenant_id, date) in (

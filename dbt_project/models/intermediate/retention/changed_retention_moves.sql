@@ -1,7 +1,7 @@
 {{ config(order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number']) }}
 -- One row per cell of `retention` with the number of people who came into it, less those who left it. People whose days
 -- differ are taken out of the cells they were in and put into those they are in; of a changed definition everybody is
--- counted anew, from nothing.
+-- counted anew, from nothing; so is everybody if the cells are rebuilt.
 with definitions as (
     select
         tenant_id,
@@ -11,7 +11,7 @@ with definitions as (
         {{ matcher_id('target_event', 'target_filter') }} as target_matcher_id,
         {{ matcher_id('return_event', 'return_filter') }} as return_matcher_id,
         is_current,
-        is_changed
+        {{ '1 as is_changed' if is_rebuilt() else 'is_changed' }}
     from {{ ref('changed_retention_definitions') }}
 ),
 

@@ -3,17 +3,17 @@
 {% do follow('changed_user_days', ['tenant_id', 'user_id', 'date']) %}
 {% do follow('changed_retention_matchers', ['tenant_id', 'matcher_id'], where='is_gone or is_new') %}
 -- One row per person, day and matcher (event and filter of a retention definition) if the person did such an event.
--- Of matchers known before only the changed days are found, of new ones all.
+-- Of matchers known before only the changed days are found, of new ones all. To a table that is rebuilt all are new.
 with known_matchers as (
     select tenant_id, matcher_id, event, filter, conditions
     from {{ ref('changed_retention_matchers') }}
-    where not is_new and not is_gone
+    where {{ 'not is_new and not is_gone' if is_incremental() else '0' }}
 ),
 
 new_matchers as (
     select tenant_id, matcher_id, event, filter, conditions
     from {{ ref('changed_retention_matchers') }}
-    where is_new
+    where {{ 'is_new' if is_incremental() else 'not is_gone' }}
 ),
 
 days as (

@@ -1,6 +1,7 @@
 {{ config(order_by=['tenant_id', 'session_date', 'session_key', 'session_start']) }}
 -- One row per row of `sessions` to delete ('before') or to write ('after', with its number). A session that comes or
 -- goes renumbers the later sessions of its people, so those are written anew as well.
+{% call changes() %}
 with touched as (
     select tenant_id, user_id, session_start, session_id
     from {{ ref('changed_sessions') }}
@@ -11,7 +12,7 @@ with touched as (
     where {{ written_by_this_build() }}
 ),
 
-touched_people as {{ once() if not is_full_build() }} (
+touched_people as {{ once() }} (
     select
         tenant_id,
         user_id,
@@ -21,22 +22,7 @@ touched_people as {{ once() if not is_full_build() }} (
 ),
 
 numbered as (
-    select
-        tenant_id,
-        user_id,
-        session_start,
-        session_id,
-        session_key,
-        session_date,
-        is_identified,
-        became_identified,
-        row_number() over (partition by tenant_id, user_id order by session_start, session_id) as session_number
-    from {{ ref('int_user_sessions') }}
-    where
-        1
-        {% if not is_full_build() %}
-        and {{ among(['tenant_id', 'user_id'], 'touched_people') }}
-        {% endif %}
+    {{ numbered_sessions(people='touched_people') }}
 )
 
 select
@@ -64,9 +50,10 @@ select
     numbered.user_id as user_id,
     numbered.is_identified as is_identified,
     numbered.became_identified as became_identified,
-    toUInt32(numbered.session_number) as session_number,
+    numbered.session_number as session_number,
     'after' as change
 from numbered
 inner join touched_people
     on numbered.tenant_id = touched_people.tenant_id and numbered.user_id = touched_people.user_id
 where (numbered.session_start, numbered.session_id) >= touched_people.first_touched
+{% endcall %}

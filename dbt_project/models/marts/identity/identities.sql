@@ -1,5 +1,6 @@
 {{ config(
     order_by=['tenant_id', 'distinct_id'],
+    meta={'rebuilt_with': ['changed_identity_scope']},
     settings={'index_granularity': 1024, 'enable_block_number_column': 1, 'enable_block_offset_column': 1},
 ) }}
 {% do follow(

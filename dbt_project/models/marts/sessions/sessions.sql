@@ -16,6 +16,7 @@ with facts as (
 ),
 
 people as (
+    {% if is_incremental() -%}
     select
         tenant_id,
         session_key,
@@ -26,6 +27,9 @@ people as (
         session_number
     from {{ ref('changed_session_rows') }}
     where change = 'after'
+    {%- else -%}
+    {{ numbered_sessions() }}
+    {%- endif %}
 )
 
 select
