@@ -50,6 +50,7 @@ _EARLIER_INSTANCES = {
 
 # How the parts of a build are called where their seconds are shown.
 DBT, EXPECTATIONS, PUBLISH = "build and test (dbt)", "check (Great Expectations)", "publish"
+RECORD = "record and draw"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What the record of a build says of each table: its materialization, with figures of what people read."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from orchestration.dbt_run import NodeResult
 from orchestration.model_assets import LEDGER, MANIFEST, MODEL_SPECS, PUBLISHED_SPEC
 from orchestration.pictures import picture_metadata
+from orchestration.run import RECORD
 from warehouse.connection import Warehouse
 from warehouse.publishing import UNPUBLISHED
 
@@ -81,6 +83,7 @@ def materializations(
     warehouse: Warehouse, build: PublishedBuild, raw: Mapping[dg.AssetKey, RawVersion]
 ) -> Iterator[dg.AssetMaterialization]:
     """A materialization of every table of the build, and of `published` as the last."""
+    started = time.monotonic()
     with warehouse.client() as client:
         read = _rows_read(warehouse, client, build)
         for unique_id, spec in MODEL_SPECS.items():
@@ -95,6 +98,7 @@ def materializations(
             "loads from": build.from_seq,
             "full refresh": build.full_refresh,
             **{f"{SECONDS}{stage}": seconds for stage, seconds in build.seconds.items()},
+            f"{SECONDS}{RECORD}": time.monotonic() - started,
         },
     )
 
