@@ -34,8 +34,8 @@ class Suite:
 class Outcome:
     """What came of one expectation: the entry of the suite, whether it holds, and if not, a sentence that says so.
 
-    `expected` and `observed` are in words, and empty if there is nothing to say; `sql` finds the rows that are not as
-    expected, if rows are what it is about.
+    `expected` and `observed` are in words, and empty if there is nothing to say. If it is about rows, `rows` is how
+    many are not as expected, and `sql` finds them.
     """
 
     entry: Mapping[str, Any]
@@ -43,6 +43,7 @@ class Outcome:
     sentence: str = ""
     expected: str = ""
     observed: str = ""
+    rows: int | None = None
     sql: str = ""
 
     @property
@@ -193,46 +194,42 @@ def _run(gx: Any, source: Any, suite: Suite, *, of_this_build: bool) -> SuiteRes
 
 def _outcome(entry: dict[str, Any], result: Any, rows: str) -> Outcome:
     found = result.result or {}
-    observed = [
-        f"{key.replace('_', ' ')} {found[key]}"
-        for key in ("observed_value", "unexpected_count")
-        if found.get(key) is not None
-    ]
+    about_rows = entry["type"] == "unexpected_rows_expectation"
+    unexpected = found.get("observed_value" if about_rows else "unexpected_count")
+    condition = _condition(entry)
+    if about_rows:
+        sql = str(entry["kwargs"]["unexpected_rows_query"]).replace("{batch}", rows)
+    else:
+        sql = f"SELECT * FROM {rows} WHERE NOT ({condition})" if condition else ""  # noqa: S608 - our own suite
     return Outcome(
         entry=entry,
         passed=bool(result.success),
-        sentence="" if result.success else _sentence(entry, result, observed),
-        expected=_expected(entry),
-        observed=", ".join(observed),
-        sql=_sql(entry, rows),
+        sentence="" if result.success else _sentence(entry, result),
+        expected="no row is found" if about_rows else condition or _terms(entry),
+        observed=str(found.get("observed_value", "")) if unexpected is None else f"{unexpected} rows are not so",
+        rows=None if unexpected is None else int(unexpected),
+        sql=sql,
     )
 
 
-def _expected(entry: dict[str, Any]) -> str:
-    """The expectation's own terms, in words: `column values to be between: column credit, min value 0, max value 1`."""
-    if entry["type"] == "unexpected_rows_expectation":
-        return "no row"
+def _condition(entry: dict[str, Any]) -> str:
+    """What holds of every row, as SQL; '' for what is not about single rows."""
+    given = entry.get("kwargs", {})
+    if entry["type"] == "expect_column_values_to_be_between":
+        limits = (("min_value", ">="), ("max_value", "<="))
+        return " AND ".join(
+            f"{given['column']} {sign} {given[limit]!r}" for limit, sign in limits if given.get(limit) is not None
+        )
+    if entry["type"] == "expect_column_pair_values_a_to_be_greater_than_b":
+        return f"{given['column_A']} {'>=' if given.get('or_equal') else '>'} {given['column_B']}"
+    return ""
+
+
+def _terms(entry: dict[str, Any]) -> str:
+    """The expectation's own terms, in words: `table row count to be between: min value 1`."""
     terms = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in entry.get("kwargs", {}).items())
     kind = entry["type"].removeprefix("expect_").replace("_", " ")
     return f"{kind}: {terms}" if terms else kind
-
-
-def _sql(entry: dict[str, Any], rows: str) -> str:
-    """The statement that finds the rows which are not as expected; '' for what is not about single rows."""
-    given = entry.get("kwargs", {})
-    if entry["type"] == "unexpected_rows_expectation":
-        return str(given["unexpected_rows_query"]).replace("{batch}", rows)
-    if entry["type"] == "expect_column_values_to_be_between":
-        limits = [
-            f"{given['column']} {sign} {given[limit]!r}"
-            for limit, sign in (("min_value", "<"), ("max_value", ">"))
-            if given.get(limit) is not None
-        ]
-        return f"SELECT * FROM {rows} WHERE {' OR '.join(limits)}" if limits else ""  # noqa: S608 - our own suite
-    if entry["type"] == "expect_column_pair_values_a_to_be_greater_than_b":
-        sign = "<" if given.get("or_equal") else "<="
-        return f"SELECT * FROM {rows} WHERE {given['column_A']} {sign} {given['column_B']}"  # noqa: S608 - our own suite
-    return ""
 
 
 def _expectation_class(gx: Any, expectation_type: str) -> Any:
@@ -243,7 +240,7 @@ def _expectation_class(gx: Any, expectation_type: str) -> Any:
     return getattr(gx.expectations, "".join(word.capitalize() for word in expectation_type.split("_")))
 
 
-def _sentence(entry: dict[str, Any], result: Any, observed: Sequence[str]) -> str:
+def _sentence(entry: dict[str, Any], result: Any) -> str:
     exception = next(
         (
             info["exception_message"]
@@ -254,7 +251,13 @@ def _sentence(entry: dict[str, Any], result: Any, observed: Sequence[str]) -> st
     )
     if exception:
         return f"{entry['why']}: could not be checked: {exception.strip().splitlines()[0]}"
-    return f"{entry['why']}: not so ({', '.join(observed)})" if observed else f"{entry['why']}: not so"
+    found = result.result or {}
+    details = [
+        f"{key.replace('_', ' ')} {found[key]}"
+        for key in ("observed_value", "unexpected_count")
+        if found.get(key) is not None
+    ]
+    return f"{entry['why']}: not so ({', '.join(details)})" if details else f"{entry['why']}: not so"
 
 
 def _exceptions(info: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from expectations.runner import Outcome, Suite, SuiteResult, read_suites
+from expectations.runner import Suite, SuiteResult, read_suites
 from orchestration.dbt_run import NodeResult
 from orchestration.model_assets import MANIFEST, MODEL_SPECS, PROJECT, TRANSLATOR
 from warehouse.connection import Warehouse
@@ -23,6 +23,8 @@ _SHOWN_COLUMNS = frozenset({
     "tenant_id", "event", "channel", "model", "mode", "kind", "period", "reason", "status", "table", "funnel_id",
     "retention_id", "step_name", "credit", "credits", "bounce_rate", "conversion_from_first",
 })  # fmt: skip
+
+_HASH = "lower(hex(sipHash64Keyed(({{key:UInt64}}, {{key:UInt64}}), toString(`{}`))))"
 
 Evaluation = dg.AssetCheckEvaluation
 
@@ -58,7 +60,9 @@ def _dbt_checks() -> dict[str, dg.AssetCheckSpec]:
             if spec is not None:
                 stops = str(node["config"].get("severity") or "error").lower() == "error"
                 description = f"{_asserted(node)} {_consequence(stops)}"
-                checks[unique_id] = dg.AssetCheckSpec(name=spec.name, asset=spec.asset_key, description=description)
+                checks[unique_id] = dg.AssetCheckSpec(
+                    name=spec.name, asset=spec.asset_key, description=description, blocking=stops
+                )
     return checks
 
 
@@ -75,7 +79,7 @@ def _expectation_check(table: str, entry: Mapping[str, Any]) -> dg.AssetCheckSpe
     name = _slug(entry["why"])
     if any(spec.asset_key == _KEYS[table] and spec.name == name for spec in DBT_CHECKS.values()):
         name = f"{name}_too"  # a dbt test says the same
-    return dg.AssetCheckSpec(name=name, asset=_KEYS[table], description=description)
+    return dg.AssetCheckSpec(name=name, asset=_KEYS[table], description=description, blocking=stops)
 
 
 EXPECTATION_CHECKS = {
@@ -85,6 +89,11 @@ EXPECTATION_CHECKS = {
 }
 
 CHECK_SPECS = [*DBT_CHECKS.values(), *EXPECTATION_CHECKS.values()]
+
+
+def that_ran(results: Iterable[NodeResult]) -> set[dg.AssetCheckKey]:
+    """The checks of the dbt tests that ran."""
+    return {DBT_CHECKS[result.unique_id].key for result in results if result.ran and result.unique_id in DBT_CHECKS}
 
 
 def published_tests(wanted: Iterable[dg.AssetCheckKey]) -> list[str]:
@@ -138,21 +147,17 @@ def of_suite(warehouse: Warehouse, database: str, result: SuiteResult) -> Iterat
     """What came of the expectations of one table in that database."""
     for outcome in result.outcomes:
         spec = EXPECTATION_CHECKS[result.table, outcome.entry["why"]]
-        metadata: dict[str, Any] = {"expected": outcome.expected, "observed": outcome.observed or "nothing else"}
+        metadata: dict[str, Any] = {"expected": outcome.expected, "observed": outcome.observed}
+        if outcome.rows is not None:
+            metadata["rows found"] = outcome.rows
         if outcome.passed:
             yield _evaluation(spec, True, metadata)
             continue
         metadata["message"] = _sentence(outcome.sentence)
         if outcome.sql:
             metadata |= _rows(warehouse, database, outcome.sql, _shown_by_table(result.table))
-            metadata["rows found"] = _count(outcome)
             metadata["statement"] = _statement(outcome.sql)
         yield _evaluation(spec, False, metadata, stops=not outcome.is_warning)
-
-
-def _count(outcome: Outcome) -> int:
-    number = re.search(r"\d+", outcome.observed)
-    return int(number[0]) if number else 0
 
 
 def _evaluation(
@@ -193,7 +198,7 @@ def _rows(warehouse: Warehouse, database: str, sql: str, shown: frozenset[str]) 
             values = [
                 f"toString(`{name}`) AS `{name}`"
                 if name in shown or _SHOWN_TYPE.match(kind)
-                else f"lower(hex(sipHash64Keyed(({{key:UInt64}}, 0), toString(`{name}`)))) AS `{name} (hash)`"
+                else f"{_HASH.format(name)} AS `{name} (hash)`"
                 for name, kind in columns
             ]
             found = client.query(

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from orchestration.alerts import failed_runs
 from orchestration.automation import (
     build_warehouse,
     daily_landing,
@@ -23,7 +24,7 @@ defs = dg.Definitions(
     asset_checks=landing_checks,
     jobs=[build_warehouse, load_landing, load_and_build],
     schedules=[hourly_build, daily_landing],
-    sensors=[landing_folder, loads_of_the_command_line],
+    sensors=[landing_folder, loads_of_the_command_line, failed_runs],
     resources={"warehouse": WarehouseResource()},
     # One process per run: the steps share the run's lock and connection, and there is nothing to run in parallel
     # beside dbt's own threads.

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtProject
 
-from ingest.landing_folder import TABLES as LANDING_TABLES
+from ingest import landing_folder
 from orchestration.project import manifest, project_dir
 from orchestration.translator import DEFAULT_OWNER, FootfallTranslator, kind_of
 from warehouse.settings import get_settings
@@ -19,6 +19,7 @@ PROJECT = DbtProject(project_dir())
 TRANSLATOR = FootfallTranslator(get_settings().database)
 
 LEDGER = dg.AssetKey(["raw", "loads"])
+LANDING = [dg.AssetKey(["raw", table]) for table in landing_folder.TABLES]
 PUBLISHED = dg.AssetKey("published")
 
 # A day's delivery and two hours to load and build it; twice that, and a delivery or a build is missing.
@@ -38,12 +39,21 @@ def _model_specs() -> dict[str, dg.AssetSpec]:
             continue
         # A build with nothing to do makes none of them, and yet is no failure.
         spec = TRANSLATOR.get_asset_spec(MANIFEST, unique_id, PROJECT).replace_attributes(skippable=True)
-        if kind_of(node) in {"table", "view"}:
-            # What people read says by itself that loads wait: Dagster looks no further than one arrow back.
-            ledger = [] if any(dep.asset_key == LEDGER for dep in spec.deps) else [LEDGER]
-            spec = spec.merge_attributes(deps=ledger).replace_attributes(freshness_policy=_FRESH)
+        is_read = kind_of(node) in {"table", "view"}
+        if is_read or not any(parent in specs for parent in MANIFEST["parent_map"][unique_id]):
+            # A backfill of landing days and tables starts with what waits for nothing of it, and whatever it starts
+            # with starts the whole build.
+            spec = _also_behind(spec, *LANDING)
+        if is_read:
+            # It says by itself that loads wait: Dagster looks no further than one arrow back.
+            spec = _also_behind(spec, LEDGER).replace_attributes(freshness_policy=_FRESH)
         specs[unique_id] = spec
     return specs
+
+
+def _also_behind(spec: dg.AssetSpec, *keys: dg.AssetKey) -> dg.AssetSpec:
+    known = {dep.asset_key for dep in spec.deps}
+    return spec.merge_attributes(deps=[key for key in keys if key not in known])
 
 
 MODEL_SPECS = _model_specs()
@@ -51,7 +61,7 @@ MODEL_SPECS = _model_specs()
 PUBLISHED_SPEC = dg.AssetSpec(
     PUBLISHED,
     # The landing days directly as well: a backfill of them and of this alone then loads before it builds.
-    deps=[LEDGER, *(["raw", table] for table in LANDING_TABLES), *(spec.key for spec in MODEL_SPECS.values())],
+    deps=[LEDGER, *LANDING, *(spec.key for spec in MODEL_SPECS.values())],
     skippable=True,
     group_name="published",
     kinds={"clickhouse"},

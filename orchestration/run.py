@@ -109,7 +109,7 @@ def _outcome(result: "dg.ExecuteInProcessResult") -> BuildOutcome:
     return BuildOutcome(
         success=result.success,
         run_id=result.run_id,
-        errors=tuple(_cause(error) for error in failures if error is not None),
+        errors=tuple(cause(error) for error in failures if error is not None),
         seconds=_seconds(result),
     )
 
@@ -128,7 +128,7 @@ def _seconds(result: "dg.ExecuteInProcessResult") -> dict[str, float]:
     }
 
 
-def _cause(error: "SerializableErrorInfo") -> str:
+def cause(error: "SerializableErrorInfo") -> str:
     """The innermost error's own words: what Dagster wraps around it says nothing to a person."""
     while error.cause is not None:
         error = error.cause

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -60,7 +61,7 @@ def warehouse_build(
     """Build, check and publish what waits, for any selection of tables; only check, if no table is selected."""
     opened = warehouse.get()
     if not context.selected_asset_keys:
-        yield from _check_published(context, opened)
+        yield from _check_published(context, opened, context.selected_asset_check_keys)
         return
     raw_tables.create(opened)
     build_log.settle(opened, full_refresh=config.full_refresh)
@@ -78,21 +79,31 @@ def warehouse_build(
     build = _build(context.run_id, plan)
     build_log.start(opened, build)
     seconds: dict[str, float] = {}
-    with _failure_is_logged(opened, build.build_id):
-        with _timed(seconds, DBT):
-            outcome = _run_dbt(context, opened, plan)
-        yield from _recorded(context, checks.of_dbt(opened, opened.settings.next_database, outcome.results))
+    outcome = DbtOutcome((), ())
+    try:
+        with _failure_is_logged(opened, build.build_id):
+            with _timed(seconds, DBT):
+                outcome = _run_dbt(context, opened, plan)
+            yield from _recorded(context, checks.of_dbt(opened, opened.settings.next_database, outcome.results))
+            if outcome.failures:
+                raise _failed(context, "dbt build failed", outcome.failures)
+            built = sum(result.unique_id in MODEL_SPECS for result in outcome.results)
+            say(context.log, f"dbt: {built} models built, {outcome.passed()} tests passed")
+            for result in outcome.results:
+                if result.status == "warn":
+                    say(context.log, f"  warning: {result.sentence}")
+            with _timed(seconds, EXPECTATIONS):
+                yield from _run_expectations(context, opened)
+            with _timed(seconds, PUBLISH):
+                _publish(opened, build)
+    except _BuildFailed:
         if outcome.failures:
-            raise _failed(context, "dbt build failed", outcome.failures)
-        built = sum(result.unique_id in MODEL_SPECS for result in outcome.results)
-        say(context.log, f"dbt: {built} models built, {outcome.passed()} tests passed")
-        for result in outcome.results:
-            if result.status == "warn":
-                say(context.log, f"  warning: {result.sentence}")
-        with _timed(seconds, EXPECTATIONS):
-            yield from _run_expectations(context, opened)
-        with _timed(seconds, PUBLISH):
-            _publish(opened, build)
+            # Dagster waits for all checks of what was selected, and calls failed what it hears nothing of. The tables
+            # are as they were: so the checks that dbt did not come to are run on them.
+            left = context.selected_asset_check_keys - checks.that_ran(outcome.results)
+            with suppress(dg.Failure):
+                yield from _check_published(context, opened, left)
+        raise
     say(context.log, f"Published loads up to {build.to_seq} as {opened.settings.database}")
     published = PublishedBuild(
         build_id=build.build_id,
@@ -137,13 +148,16 @@ def _recorded(context: dg.AssetExecutionContext, events: Iterator[Any]) -> Itera
             yield event
 
 
-def _check_published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
-    """Run the selected checks on what people read; nothing is built, published or said to be new."""
+def _check_published(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, wanted: AbstractSet[dg.AssetCheckKey]
+) -> Iterator[Any]:
+    """Run these checks on what people read; nothing is built, published or said to be new."""
     database = warehouse.settings.database
+    if not wanted:
+        return
     if not publishing.standing(warehouse).published.build_id:
         say(context.log, "There is nothing to check: nothing has been published yet.")
         return
-    wanted = context.selected_asset_check_keys
     tests = checks.published_tests(wanted)
     suites = checks.wanted_suites(wanted)
     if suites:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ingest import raw_tables
 from orchestration import built_models
 from orchestration.built_models import Parts
 from tests.cli.conftest import ROOT, Footfall, environment_of, footfall_of
+from tests.orchestration.listener import Listener, listening
 from warehouse import publishing
 from warehouse.connection import Warehouse
 
@@ -21,7 +23,12 @@ TINY = Path(__file__).parent / "project"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the tiny project that the test may change."""
-    return Path(shutil.copytree(TINY, tmp_path / "project"))
+    return tiny_project(tmp_path)
+
+
+def tiny_project(folder: Path) -> Path:
+    """A copy of the tiny project in that folder."""
+    return Path(shutil.copytree(TINY, folder / "project"))
 
 
 def variables_of(project: Path) -> dict[str, str]:
@@ -35,11 +42,18 @@ def footfall(warehouse: Warehouse, project: Path) -> Footfall:
     return footfall_of(warehouse, **variables_of(project))
 
 
-def start(warehouse: Warehouse, project: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """A footfall command on the tiny project, in the background."""
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A web server that keeps what is posted to it."""
+    with listening() as listener:
+        yield listener
+
+
+def start(warehouse: Warehouse, project: Path, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    """A footfall command on the tiny project, in the background, with these variables besides."""
     return subprocess.Popen(
         [sys.executable, "-m", "cli.main", *arguments],
-        cwd=ROOT, env=environment_of(warehouse, **variables_of(project)),
+        cwd=ROOT, env=environment_of(warehouse, **variables_of(project), **variables),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 

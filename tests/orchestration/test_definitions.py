@@ -85,7 +85,14 @@ def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_lo
     assert set(seen["raw"]) >= {"raw/events", "raw/identity_mappings", "raw/loads", "raw/funnel_steps"}
     assert seen["partitioned"] == ["raw/events", "raw/identity_mappings"]
     assert seen["schedules"] == ["daily_landing", "hourly_build"]
-    assert seen["sensors"] == ["landing_folder", "loads_of_the_command_line"]
+    assert seen["sensors"] == ["landing_folder", "loads_of_the_command_line", "failed_runs"]
+
+
+def test_no_part_of_the_build_starts_before_the_landing_days_of_the_same_backfill(seen: dict[str, Any]) -> None:
+    behind = {"raw/events"}
+    while more := {child for parent, child in seen["arrows"] if parent in behind} - behind:
+        behind |= more
+    assert {*seen["models"], "published"} - behind == set()
 
 
 def test_the_graph_reads_from_left_to_right(seen: dict[str, Any]) -> None:

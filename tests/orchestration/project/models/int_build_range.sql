@@ -1,1 +1,1 @@
-select toUInt64(0) as from_seq, max(load_seq) as to_seq from {{ source('raw', 'loads') }} final
+select toUInt64(0) as from_seq, max(greatest(load_seq, superseded_seq)) as to_seq from {{ source('raw', 'loads') }} final
