@@ -13,7 +13,7 @@ from pydantic import Field
 
 from expectations.runner import import_in_background, run_suites
 from ingest import raw_tables
-from orchestration import build_log, checks, load_records
+from orchestration import build_log, checks, hot_keys, load_records
 from orchestration.dbt_run import DbtOutcome, run_dbt
 from orchestration.model_assets import MODEL_SPECS, PUBLISHED_SPEC
 from orchestration.plan import Plan, begin, make_plan
@@ -86,7 +86,7 @@ def warehouse_build(
                 outcome = _run_dbt(context, opened, plan)
             yield from _recorded(context, checks.of_dbt(opened, opened.settings.next_database, outcome.results))
             if outcome.failures:
-                raise _failed(context, "dbt build failed", outcome.failures)
+                raise _failed(context, "dbt build failed", hot_keys.explained(opened, outcome.failures))
             built = sum(result.unique_id in MODEL_SPECS for result in outcome.results)
             say(context.log, f"dbt: {built} models built, {outcome.passed()} tests passed")
             for result in outcome.results:

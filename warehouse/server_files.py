@@ -159,7 +159,9 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
 
 def _users_xml(password_hash: str) -> str:
     # async_insert: a load must know that its rows are there. max_partitions_per_insert_block: a rebuild writes
-    # every day at once. enable_materialized_cte: the macro `once` of the dbt project counts on it.
+    # every day at once. enable_materialized_cte: the macro `once` of the dbt project counts on it. The ratios: what one
+    # key makes large goes to disk before it takes the memory of others (dbt's profile says the same of what every
+    # supported server knows).
     # max_sessions_for_user: the engine's own session takes the only slot of `default`, the user without a password,
     # so that nobody else can log in as `default`.
     return f"""<clickhouse>
@@ -168,6 +170,8 @@ def _users_xml(password_hash: str) -> str:
             <async_insert>0</async_insert>
             <max_partitions_per_insert_block>0</max_partitions_per_insert_block>
             <enable_materialized_cte>1</enable_materialized_cte>
+            <max_bytes_ratio_before_external_join>0.15</max_bytes_ratio_before_external_join>
+            <max_bytes_ratio_before_external_distinct>0.15</max_bytes_ratio_before_external_distinct>
             <log_queries>1</log_queries>
         </default>
         <engine>

@@ -12,7 +12,7 @@ with changed as (
     from {{ ref('changed_events') }}
 ),
 
-islands as (
+islands as {{ once() }} (
     select distinct
         tenant_id,
         session_key,
@@ -22,20 +22,43 @@ islands as (
     where {{ among(['tenant_id', 'session_key'], ref('changed_events')) }}
 ),
 
+-- Of a device, no more than two islands lie within the timeout of a moment, because more than that lies between any two:
+-- the last that begins before it is over, and the first that ends after it began. So each event is looked up twice,
+-- rather than joined with every island that its device ever had.
 touched_islands as (
+    select
+        tenant_id,
+        session_key,
+        island_start,
+        island_end
+    from islands
+    where not {{ is_derived('session_key') }}
+    union all
     select
         islands.tenant_id as tenant_id,
         islands.session_key as session_key,
         islands.island_start as island_start,
         islands.island_end as island_end
-    from islands
-    inner join changed on islands.tenant_id = changed.tenant_id and islands.session_key = changed.session_key
-    where
-        not {{ is_derived('islands.session_key') }}
-        or (
-            changed.timestamp >= islands.island_start - {{ timeout }}
-            and changed.timestamp <= islands.island_end + {{ timeout }}
-        )
+    from changed
+    asof join islands
+        on
+            changed.tenant_id = islands.tenant_id
+            and changed.session_key = islands.session_key
+            and changed.timestamp + {{ timeout }} >= islands.island_start
+    where {{ is_derived('changed.session_key') }} and changed.timestamp - {{ timeout }} <= islands.island_end
+    union all
+    select
+        islands.tenant_id as tenant_id,
+        islands.session_key as session_key,
+        islands.island_start as island_start,
+        islands.island_end as island_end
+    from changed
+    asof join islands
+        on
+            changed.tenant_id = islands.tenant_id
+            and changed.session_key = islands.session_key
+            and changed.timestamp - {{ timeout }} <= islands.island_end
+    where {{ is_derived('changed.session_key') }} and changed.timestamp + {{ timeout }} >= islands.island_start
 ),
 
 stretches as (

@@ -20,19 +20,25 @@ with sessions as {{ once() if is_incremental() }} (
         {{ only_changed('changed_sessions', ['tenant_id', 'session_key', 'session_start'], where="change = 'after'") }}
 ),
 
+-- An id's last event, and the last one that says it is identified. Side by side: looking for each id in a map of all
+-- ids takes too long where thousands of people share a session id.
 ids as (
     select
         tenant_id,
         session_key,
         session_start,
         distinct_id,
-        last_seen[distinct_id] as last_place,
-        mapContains(last_said, distinct_id) as says_identified,
-        last_said[distinct_id] as last_said_place,
+        place,
+        says_identified,
         distinct_id = first_distinct_id as is_first,
         first_says_identified
     from sessions
-    array join mapKeys(last_seen) as distinct_id
+    array join
+        arrayConcat(mapKeys(last_seen), mapKeys(last_said)) as distinct_id,
+        arrayConcat(mapValues(last_seen), mapValues(last_said)) as place,
+        arrayConcat(
+            arrayWithConstant(length(last_seen), false), arrayWithConstant(length(last_said), true)
+        ) as says_identified
 ),
 
 people as (
@@ -42,9 +48,7 @@ people as (
         ids.session_start as session_start,
         max(identities.is_identified or ids.says_identified) as is_identified,
         argMaxIf(
-            identities.user_id,
-            if(identities.is_identified, ids.last_place, ids.last_said_place),
-            identities.is_identified or ids.says_identified
+            identities.user_id, ids.place, identities.is_identified or ids.says_identified
         ) as identified_user_id,
         anyIf(identities.user_id, ids.is_first) as first_user_id,
         maxIf(ids.first_says_identified or identities.is_identified, ids.is_first) as starts_identified
