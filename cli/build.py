@@ -134,9 +134,9 @@ def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> Footfa
         return FootfallError(
             f"The build stopped while it was being published: {'; '.join(reasons[:3]).rstrip('.')}{more}.",
             f"If the swap is not finished, tables in {settings.database} are of two versions until the next `footfall"
-            f" build` or `footfall rollback` has finished it, which it does first of all. The whole story is in {log}.",
+            f" build` or `footfall rollback` has finished it, which it does first of all. The full log is {log}.",
         )
     return FootfallError(
         f"The build failed and nothing was published: {'; '.join(reasons[:3]).rstrip('.')}{more}.",
-        f"{settings.database} is as it was; what was built is in {settings.next_database}, the whole story in {log}.",
+        f"{settings.database} is as it was; what was built is in {settings.next_database}, the full log is {log}.",
     )

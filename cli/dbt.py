@@ -40,7 +40,7 @@ def run_dbt(arguments: tuple[str, ...]) -> int:
         with exclusive(warehouse, f"dbt {subcommand}") if writes else nullcontext():
             if writes:
                 build_log.settle(warehouse)
-                publishing.give_up_version_before(warehouse)
+                publishing.give_up_previous_version(warehouse)
             return subprocess.run(command, env=variables, check=False).returncode
 
 

@@ -59,7 +59,7 @@ def _identity(console: Console, client: Client) -> None:
         (f"{people:,}", "bold cyan"),
         " people\n",
         f"{stitched:,} people came under more than one id, one of them under {most}; ",
-        f"{conflicts:,} shared devices were kept from welding two people together.",
+        f"{conflicts:,} shared devices were kept from merging two people.",
     )
     console.print(text)
 
@@ -130,7 +130,7 @@ def _channels(console: Console, client: Client) -> None:
 
 
 def _stages(stages: dict[str, float], seconds: float) -> Table:
-    table = _table("What took how long", ("Stage", "Seconds"))
+    table = _table("Time per stage", ("Stage", "Seconds"))
     for stage, took in stages.items():
         table.add_row(stage, f"{took:.1f}")
     table.add_section()

@@ -25,7 +25,7 @@ def run_load(table: str, paths: Sequence[Path], *, tenant: str, mapping: dict[st
         others = len(results) - len(failed)
         raise FootfallError(
             f"{len(failed)} of {len(results)} files could not be loaded.",
-            f"The other {others} are committed. " * (others > 0) + "Mend the files named above and load them again.",
+            f"The other {others} are committed. " * (others > 0) + "Fix the files named above and load them again.",
         )
 
 

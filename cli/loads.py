@@ -25,7 +25,7 @@ def run_loads(table: str, tenant: str, limit: int) -> None:
             found = ledger.newest_first(client, raw, table=table, tenant=tenant) if table or tenant else everything
         built_seq = published_seq(warehouse) or 0
     if not found:
-        out().print("No load is like that." if everything else "Nothing has been loaded yet.")
+        out().print("No load matches." if everything else "Nothing has been loaded yet.")
         return
     withdrawals = {line.load_seq for line in everything if line.is_withdrawal}
     shown = found[:limit] if limit else found

@@ -32,7 +32,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--remove", is_flag=True, help="Take the demo out again: unload its files and build.")
+@click.option("--remove", is_flag=True, help="Remove the demo: unload its files and build.")
 @verbose_option
 def demo(remove: bool) -> None:
     """Load, build, check and publish the bundled sample, then show what is in it."""

@@ -1,4 +1,4 @@
-"""`footfall unload`: loads out again. The ledger gets a line more; the next build takes the rows out."""
+"""`footfall unload`: withdraw loads. The ledger gets a line more; the next build removes their rows."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -42,7 +42,7 @@ def run_unload(names: Sequence[str], *, dry_run: bool) -> None:
             f" {'this day' if len(days) == 1 else 'these days'} brings them back."
         )
     if not dry_run:
-        out().print("The next footfall build takes the rows out of all tables.")
+        out().print("The next footfall build removes the rows from all tables.")
 
 
 def loads_of(warehouse: Warehouse, names: Sequence[str]) -> list[ledger.Load]:
@@ -86,4 +86,4 @@ def _why_not(load: ledger.Load) -> str:
         return "it failed, nothing of it is there"
     if load.is_withdrawal:
         return "it is itself a withdrawal; load the file again to bring its rows back"
-    return f"it stands no longer, since {load.superseded_seq}"
+    return f"it no longer counts, since {load.superseded_seq}"

@@ -257,7 +257,7 @@ def _sentence(entry: dict[str, Any], result: Any) -> str:
         for key in ("observed_value", "unexpected_count")
         if found.get(key) is not None
     ]
-    return f"{entry['why']}: not so ({', '.join(details)})" if details else f"{entry['why']}: not so"
+    return f"{entry['why']}: does not hold ({', '.join(details)})" if details else f"{entry['why']}: does not hold"
 
 
 def _exceptions(info: dict[str, Any]) -> list[dict[str, Any]]:

@@ -77,7 +77,7 @@ def kind_of(path: Path) -> str:
     if kind is None:
         raise FileProblem(
             f"the ending {repr(path.suffix) if path.suffix else '(none)'} is not one Footfall reads",
-            f"It reads {', '.join(KINDS)}, plain or with {' or '.join(COMPRESSIONS)} behind.",
+            f"It reads {', '.join(KINDS)}, plain or compressed ({', '.join(COMPRESSIONS)}).",
         )
     return kind
 

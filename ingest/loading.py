@@ -104,7 +104,7 @@ def load_paths(
     if not found:
         raise UsageError(
             f"There is no file to load in {', '.join(map(str, paths))}.",
-            f"Footfall reads {', '.join(files.KINDS)}, plain or with {' or '.join(files.COMPRESSIONS)} behind.",
+            f"Footfall reads {', '.join(files.KINDS)}, plain or compressed ({', '.join(files.COMPRESSIONS)}).",
         )
     loader = Loader(warehouse, target, tenant, mapping, on_progress)
     return loader.load_all(found, replace=replace)

@@ -68,6 +68,6 @@ PUBLISHED_SPEC = dg.AssetSpec(
     owners=[f"team:{DEFAULT_OWNER}"],
     freshness_policy=_FRESH,
     description="The published database, what everyone reads: all tables of the candidate are exchanged with it once "
-    "every check that may stop a build has passed. The version before stays until the next build, for `footfall "
+    "every check that may stop a build has passed. The previous version stays until the next build, for `footfall "
     "rollback`.",
 )

@@ -88,7 +88,7 @@ def _parse(settings: Settings, project: Path) -> Path:
     if parse.returncode != 0:
         raise FootfallError(
             f"The dbt project in {project} does not parse:\n{(parse.stdout or parse.stderr).strip()}",
-            "Mend it and try again.",
+            "Fix it and try again.",
         )
     return target / "manifest.json"
 

@@ -181,7 +181,7 @@ def _row_counts(
     else:
         return counted
     next_database = warehouse.settings.next_database
-    # Since the exchange the version before lies there.
+    # Since the exchange the previous version is there.
     before = _count(client, next_database, table) if warehouse.has_table(next_database, table) else 0
     return {**counted, "rows written": written, "rows deleted": before + written - rows}
 

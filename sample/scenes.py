@@ -82,7 +82,7 @@ def _across_midnight(shop: Shop, rng: Random) -> Iterator[Event]:
 
 
 def _nobody(shop: Shop, rng: Random) -> Iterator[Event]:
-    """A broken client that sends words instead of ids, and one that identifies them: they must weld nobody together."""
+    """A broken client that sends words instead of ids, and one that identifies them: they must merge nobody."""
     for day in range(2, 28, 5):
         for position, word in enumerate(("null", "anonymous", "NULL")):
             yield _page(shop, rng, START + day * DAY + (10 + position) * HOUR, word)

@@ -19,7 +19,7 @@ State = Literal["candidate", "publishing", "published", "rolling back", "rolled 
 _COLUMNS = """
 (
     `database` String COMMENT 'The published database',
-    state LowCardinality(String) COMMENT 'candidate: a build has begun; published: next holds the version before',
+    state LowCardinality(String) COMMENT 'candidate: a build has begun; published: next holds the previous version',
     pairs Array(Tuple(name String, next_name String, uuid UUID, next_uuid UUID)) COMMENT 'The last swap',
     own_names Array(String) COMMENT 'What Footfall has published, and so may replace or remove',
     made Array(Tuple(name String, uuid UUID, columns UInt64, last_block UInt64, settled_rows UInt64))

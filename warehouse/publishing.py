@@ -1,7 +1,7 @@
 """Write, audit, publish: build beside what people read, and swap only what has passed its checks.
 
 `prepare` makes `<database>_next` a candidate: zero-copy clones of all that Footfall has published. dbt builds and
-tests there. `publish` swaps the candidate with the published tables; the version before stays in `<database>_next`
+tests there. `publish` swaps the candidate with the published tables; the previous version stays in `<database>_next`
 until the next `prepare`, and `rollback` swaps it back.
 
 A swap is a list of pairs (the object people read, the object beside it), written to the journal before the first step.
@@ -39,7 +39,7 @@ _TWIN = "__published_"
 def prepare(warehouse: Warehouse, full_refresh: bool = False, rebuild: Mapping[str, str] | None = None) -> None:
     """Makes `<database>_next` the candidate of a new build, after finishing a swap that a crash interrupted.
 
-    Everything there goes, the version before included. Then it holds zero-copy clones of the published tables, and
+    Everything there goes, the previous version included. Then it holds zero-copy clones of the published tables, and
     the published views, but for those that `rebuild` names, each with the reason: the table `changed_models` tells dbt
     of them. With `full_refresh` it holds nothing. If it dies half-way, call it again.
     """
@@ -60,8 +60,8 @@ def publish(warehouse: Warehouse, version: Version = UNKNOWN) -> None:
 def rollback(warehouse: Warehouse) -> None:
     """Puts the version published before back; the one it replaces stays in `<database>_next` to be looked at.
 
-    Raises FootfallError if there is no version before: nothing or only one version published, a build begun since
-    (it takes the place of the version before, whether it succeeds or fails), or rolled back already.
+    Raises FootfallError if there is no previous version: nothing or only one version published, a build begun since
+    (it takes the place of the previous version, whether it succeeds or fails), or rolled back already.
     """
     with _Publisher.of(warehouse) as publisher:
         publisher.rollback()
@@ -77,10 +77,10 @@ def recover(warehouse: Warehouse, full_refresh: bool = False) -> bool:
         return publisher.recover(full_refresh)
 
 
-def give_up_version_before(warehouse: Warehouse) -> None:
+def give_up_previous_version(warehouse: Warehouse) -> None:
     """Says that `<database>_next` is about to be written to, so that rollback will not put it before people."""
     with _Publisher.of(warehouse) as publisher:
-        publisher.give_up_version_before()
+        publisher.give_up_previous_version()
 
 
 def standing(warehouse: Warehouse) -> Standing:
@@ -116,7 +116,7 @@ class _Publisher:
 
     def prepare(self, full_refresh: bool, rebuild: Mapping[str, str]) -> None:
         self.recover(full_refresh)
-        # First of all: from here on `next` does not hold the version before any more.
+        # First of all: from here on `next` does not hold the previous version any more.
         self.begin_candidate()
         entry = self._journal.read()
         self._databases.stop_statements()
@@ -137,10 +137,10 @@ class _Publisher:
                 self._databases.create_view(each, name, says="next", new_name=name)
         self._databases.tell_what_is_rebuilt(rebuild)
 
-    def give_up_version_before(self) -> None:
+    def give_up_previous_version(self) -> None:
         self.recover()
         if self._journal.read().state != "candidate":
-            # The version before is whole: what the last build rebuilt says nothing of it.
+            # The previous version is whole: what the last build rebuilt says nothing of it.
             self._databases.tell_what_is_rebuilt({})
         self.begin_candidate()
 
@@ -220,16 +220,16 @@ class _Publisher:
         again = "`footfall build` brings the tables up to date."
         if entry.state == "candidate":
             raise FootfallError(
-                "There is no version before to roll back to: a build that began after the last publication, or dbt by"
+                "There is no previous version to roll back to: a build that began after the last publication, or dbt by"
                 f" hand, has taken its place in {self._names['next']}. The published tables are as they were last"
                 " published.",
                 again,
             )
         if entry.state == "rolled back":
-            raise FootfallError("The version before has already been put back; only one is kept.", again)
+            raise FootfallError("The previous version has already been put back; only one is kept.", again)
         pairs = tuple(pair.reversed() for pair in reversed(entry.pairs))
         if all(pair.next_uuid == ABSENT for pair in pairs):
-            raise FootfallError("There is no version before to roll back to.", again)
+            raise FootfallError("There is no previous version to roll back to.", again)
         self._require_unchanged(pairs)
         swap = replace(entry, state="rolling back", pairs=pairs, now=entry.before, before=entry.now)
         self._swap(swap, "rolled back")
@@ -273,7 +273,7 @@ class _Publisher:
         except DatabaseError as error:
             raise FootfallError(
                 f"Publishing stopped before it was complete: {str(error).splitlines()[0]}",
-                "Once that is put right, the next build finishes it.",
+                "Once that is fixed, the next build finishes it.",
             ) from error
         published = self._databases.objects("published")
         left = [pair.name for pair in entry.pairs if uuid_of(published, pair.name) != pair.next_uuid]
@@ -293,7 +293,7 @@ class _Publisher:
             raise FootfallError(
                 f"{', '.join(f'{published}.{name}' for name in sorted(others))} is not Footfall's, by"
                 f" {raw}.publish_journal, and a model of that name would replace it.",
-                f"Rename it or the model. If {raw} was made anew beside an older {published}, drop what is left there"
+                f"Rename it or the model. If {raw} was recreated beside an older {published}, drop what is left there"
                 " of the models' tables: the build makes them again.",
             )
 
@@ -316,7 +316,7 @@ class _Publisher:
         for pair in pairs:
             if (uuid_of(published, pair.name), uuid_of(beside, pair.next_name)) != (pair.uuid, pair.next_uuid):
                 raise FootfallError(
-                    f"The version before cannot be put back: {pair.name} has been changed by hand, in"
+                    f"The previous version cannot be put back: {pair.name} has been changed by hand, in"
                     f" {self._names['published']} or in {self._names['next']}, since it was published.",
                     "`footfall build --full-refresh` builds everything anew.",
                 )

@@ -171,7 +171,7 @@ def _start_failure(files: ServerFiles, what: str) -> FootfallError:
             "End that process, or set FOOTFALL_HOME to another folder.",
         )
     return FootfallError(
-        f"The local warehouse {what}. The last it said:\n{output}",
+        f"The local warehouse {what}. Its last output:\n{output}",
         f"The whole log is in {files.log} and {files.start_log}.",
     )
 

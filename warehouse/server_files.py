@@ -135,7 +135,7 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
     <max_server_memory_usage_to_ram_ratio>0.7</max_server_memory_usage_to_ram_ratio>
     <mark_cache_size>268435456</mark_cache_size>
     <uncompressed_cache_size>0</uncompressed_cache_size>
-    <!-- Every build drops the version before; its files should not stay for the usual eight minutes. -->
+    <!-- Every build drops the previous version; its files should not stay for the usual eight minutes. -->
     <database_atomic_delay_before_drop_table_sec>30</database_atomic_delay_before_drop_table_sec>
     <max_concurrent_queries>200</max_concurrent_queries>
 

@@ -47,7 +47,7 @@ def test_the_traceback_is_there_for_those_who_ask(footfall: Footfall) -> None:
     plain, verbose = footfall("rollback"), footfall("rollback", "--verbose")
     assert plain.returncode == verbose.returncode == 1
     assert "Traceback" not in plain.stderr
-    assert "no version before" in plain.stderr
+    assert "no previous version" in plain.stderr
     assert "Traceback" in verbose.stderr
 
 

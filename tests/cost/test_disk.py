@@ -149,7 +149,7 @@ def test_a_full_refresh_stores_the_tables_twice(disk: Disk) -> None:
 
 
 @pytest.mark.slow
-def test_a_small_build_stores_what_it_writes_and_drops_the_version_before_the_last(disk: Disk) -> None:
+def test_a_small_build_stores_what_it_writes_and_drops_the_version_before_the_previous(disk: Disk) -> None:
     # The second build meets deletions of the first that are to be merged before a table can be cloned.
     for number in (1, 2):
         disk.visit(f"visit {number}")

@@ -119,4 +119,4 @@ def test_a_suite_finds_the_row_that_is_wrong(
         client.command(mistake)
     result = _results(warehouse, candidate)[suite]
     assert [failure[: len(sentence)] for failure in result.failures] == [sentence]
-    assert "not so (observed value 1)" in result.failures[0]
+    assert "does not hold (observed value 1)" in result.failures[0]

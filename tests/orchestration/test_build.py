@@ -77,7 +77,7 @@ def test_a_failed_expectation_publishes_nothing_and_is_named(
     (project / "models" / "users.sql").write_text(people.replace("countIf(event = 'page')", "toUInt64(7)"))
     result = footfall("build")
     assert result.returncode == 1
-    assert "nothing was published: users: page views are events: not so" in result.stderr
+    assert "nothing was published: users: page views are events: does not hold" in result.stderr
     (build,) = build_log.builds(warehouse)
     assert build.status == "failed"
     assert not warehouse.has_table(warehouse.settings.database, "users")
@@ -143,7 +143,7 @@ def test_a_build_that_finds_its_work_done_by_another_claims_nothing(
     assert "Published" not in said
 
 
-def test_dbt_by_hand_takes_the_place_of_the_version_before_and_the_next_build_goes_on(
+def test_dbt_by_hand_takes_the_place_of_the_previous_version_and_the_next_build_goes_on(
     footfall: Footfall, warehouse: Warehouse, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOOTFALL_DBT_PROJECT_DIR", str(project))
@@ -160,7 +160,7 @@ def test_dbt_by_hand_takes_the_place_of_the_version_before_and_the_next_build_go
     assert by_hand.returncode == 0, by_hand.stdout
     refused = footfall("rollback")
     assert refused.returncode == 1
-    assert "There is no version before to roll back to" in refused.stderr
+    assert "There is no previous version to roll back to" in refused.stderr
     commit_load(warehouse, 2, "ben")
     build = footfall("build")
     assert build.returncode == 0, build.stderr

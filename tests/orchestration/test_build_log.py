@@ -115,7 +115,7 @@ def test_a_rollback_that_is_refused_changes_nothing_in_the_log(footfall: Footfal
     publishing.prepare(warehouse)
     result = footfall("rollback")
     assert result.returncode == 1
-    assert "no version before" in result.stderr
+    assert "no previous version" in result.stderr
     assert statuses(warehouse) == {"one": "published", "two": "published"}
 
 

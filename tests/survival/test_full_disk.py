@@ -1,4 +1,4 @@
-"""A disk that is full at a statement of a build: people read the version before, and the same command then succeeds."""
+"""A disk that is full at a statement of a build: people read the previous version, and a retry succeeds."""
 
 import shutil
 from collections.abc import Iterator

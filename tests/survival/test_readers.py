@@ -1,4 +1,4 @@
-"""Who reads while a build runs and publishes sees the version before or the new one, whole, and never an error."""
+"""Who reads while a build runs and publishes sees the previous version or the new one, whole, and never an error."""
 
 import random
 import threading

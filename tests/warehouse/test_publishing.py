@@ -31,8 +31,8 @@ def test_what_is_rebuilt_is_not_cloned_and_dbt_is_told(house: House) -> None:
     publishing.publish(house.warehouse)
     assert house.versions("sessions", "users") == [1, 2]
     assert house.names(house.published) == {"sessions", "users"}
-    publishing.give_up_version_before(house.warehouse)
-    assert house.names(house.next) == {"sessions", "users"}, "what was rebuilt says nothing of the version before"
+    publishing.give_up_previous_version(house.warehouse)
+    assert house.names(house.next) == {"sessions", "users"}, "what was rebuilt says nothing of the previous version"
 
 
 def test_a_clone_is_like_its_original_in_every_word(house: House) -> None:
@@ -127,7 +127,7 @@ def test_publishing_needs_a_candidate(house: House) -> None:
         publishing.publish(house.warehouse)
     house.publish(1, "users")
     with pytest.raises(FootfallError, match="no finished build"):
-        publishing.publish(house.warehouse)  # would put the version before back
+        publishing.publish(house.warehouse)  # would put the previous version back
     publishing.prepare(house.warehouse, full_refresh=True)
     with pytest.raises(FootfallError, match="no table to publish"):
         publishing.publish(house.warehouse)  # would take everything away

@@ -1,4 +1,4 @@
-"""The version before comes back as it was, if there is one."""
+"""The previous version comes back as it was, if there is one."""
 
 import pytest
 
@@ -7,11 +7,11 @@ from warehouse import publishing
 from warehouse.errors import FootfallError
 
 
-def test_rollback_needs_a_version_before(house: House) -> None:
-    with pytest.raises(FootfallError, match="no version before"):
+def test_rollback_needs_a_previous_version(house: House) -> None:
+    with pytest.raises(FootfallError, match="no previous version"):
         publishing.rollback(house.warehouse)
     house.publish(1, "users")
-    with pytest.raises(FootfallError, match="no version before"):
+    with pytest.raises(FootfallError, match="no previous version"):
         publishing.rollback(house.warehouse)
     house.publish(2, "users")
     publishing.rollback(house.warehouse)
@@ -26,7 +26,7 @@ def test_rollback_needs_a_version_before(house: House) -> None:
     assert house.versions("users") == [3]
 
 
-def test_rollback_refuses_a_version_before_that_was_built_over_by_hand(house: House) -> None:
+def test_rollback_refuses_a_previous_version_that_was_built_over_by_hand(house: House) -> None:
     house.publish(1, "sessions", "users")
     house.publish(2, "sessions", "users")
     house.build(9, "users")

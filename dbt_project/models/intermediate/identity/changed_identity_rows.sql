@@ -1,7 +1,7 @@
 {{ config(order_by=['tenant_id', 'distinct_id']) }}
 -- One row per id whose row in `identities` differs, with the old and the new image ('' as user: no such row).
 -- A group of merged ids with an identified id among them is a person. A group without belongs to the user of its
--- EARLIEST link: later links to somebody else do not weld two people together.
+-- EARLIEST link: later links to somebody else do not merge two people.
 with members as (
     select tenant_id, distinct_id, is_identified, first_seen_at, component
     from {{ ref('changed_components') }}
