@@ -206,7 +206,7 @@ def _outcome(entry: dict[str, Any], result: Any, rows: str) -> Outcome:
         passed=bool(result.success),
         sentence="" if result.success else _sentence(entry, result),
         expected="no row is found" if about_rows else condition or _terms(entry),
-        observed=str(found.get("observed_value", "")) if unexpected is None else f"{unexpected} rows are not so",
+        observed=str(found.get("observed_value", "")) if unexpected is None else f"{unexpected} unexpected rows",
         rows=None if unexpected is None else int(unexpected),
         sql=sql,
     )
