@@ -174,14 +174,22 @@ def _print_change(warehouse: Warehouse, pair: _Pair, before: People, after: Peop
         return
     people = sorted((after.user_of[min(ids)], len(ids)) for ids in come)
     names = "; ".join(f"{name} ({_counted(count, 'id')})" for name, count in people)
-    becomes = "person becomes" if len(gone) == 1 else "people become"
-    out().print(f"{len(gone):,} {becomes} {len(come):,}: {names}.")
+    if len(gone) == len(come):
+        out().print(f"{_people(len(gone))} change{'s' * (len(gone) == 1)}: {names}.")
+    else:
+        out().print(f"{_people(len(gone))} become{'s' * (len(gone) == 1)} {len(come):,}: {names}.")
+    for each in before.user_of.keys() - after.user_of.keys():
+        out().print(f"{each} sent no events and no other link names it: it is no id of the tenant any more.")
     moved = [each for each, user_id in after.user_of.items() if before.user_of.get(each, each) != user_id]
     if moved:
         left = sorted({before.user_of.get(each, each) for each in moved})
         sessions, days, events = _moves(warehouse, pair.tenant, moved, left)
         what = f"{_counted(sessions, 'session')} on {_counted(days, 'day')} ({_counted(events, 'event')})"
         out().print(f"{_counted(len(moved), 'id')} under another person, and with that {what}.")
+
+
+def _people(count: int) -> str:
+    return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
 def _counted(count: int, what: str) -> str:

@@ -44,7 +44,8 @@ def run_why(tenant: str, distinct_id: str) -> None:
         out().print(f"\nWhat was said of {distinct_id} and does not count:")
         print_table(("Link", "Because", "First said (UTC)", "By"), refused)
     if waiting:
-        err().print(f"{waiting} load{'s' * (waiting > 1)} wait to be built, and are not looked at.")
+        loads = "1 load waits" if waiting == 1 else f"{waiting:,} loads wait"
+        err().print(f"{loads} to be built, and what they say is not looked at.")
 
 
 def _joints(people: People, distinct_id: str) -> list[Joint]:
@@ -106,6 +107,8 @@ def _refused(
     rows: list[Sequence[str]] = []
     for pair in pairs:
         of_pair = [word for word in said if word.pair == pair]
+        if all(word.is_withdrawal for word in of_pair):
+            continue
         if pair in standing:
             kept = people.user_of[pair[0]]
             if kept == people.user_of[pair[1]]:

@@ -140,7 +140,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(footfall: Footfall
     ]
     unmerge = footfall("unmerge", "--tenant", "acme", "ana", "tablet-1", "--dry-run")
     assert unmerge.stdout.splitlines() == [
-        "2 people become 2: ana (3 ids); ben (2 ids).",
+        "2 people change: ana (3 ids); ben (2 ids).",
         "1 id under another person, and with that 1 session on 1 day (1 event).",
     ]
     assert footfall("loads").stdout == loads
