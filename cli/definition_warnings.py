@@ -53,6 +53,24 @@ _HAS_PROPERTY = """
         AND multiSearchAny(properties, {spellings:Array(String)})
     LIMIT 1
 """
+# What was dropped by a load that came later than these.
+_DROPPED = """
+    SELECT tenant_id, {id:Identifier}, max(load_seq)
+    FROM {raw:Identifier}.{table:Identifier} AS definitions
+    INNER JOIN
+    (
+        SELECT load_id, load_seq FROM {raw:Identifier}.loads FINAL WHERE load_seq > 0 AND superseded_seq = 0
+    ) AS loads USING (load_id)
+    WHERE (tenant_id, {id:Identifier}) IN
+    (
+        SELECT tenant_id, {id:Identifier}
+        FROM {raw:Identifier}.{table:Identifier}
+        WHERE load_id IN {loads:Array(String)} AND NOT is_deleted
+    )
+    GROUP BY tenant_id, {id:Identifier}
+    HAVING argMax(is_deleted, load_seq)
+    ORDER BY tenant_id, {id:Identifier}
+"""
 _COLUMNS = """
     SELECT name FROM system.columns WHERE database = {raw:String} AND `table` = 'events'
 """
@@ -92,6 +110,18 @@ def warnings(warehouse: Warehouse, table: str, load_ids: Sequence[str]) -> list[
         elif each.event_filter:
             found += _unknown_properties(warehouse, each)
     return found
+
+
+def dropped_since(warehouse: Warehouse, table: str, load_ids: Sequence[str]) -> list[str]:
+    """A sentence for every definition of these loads, which stand, that a later load dropped."""
+    id_column = "funnel_id" if table == FUNNEL_STEPS else "retention_id"
+    names = {"raw": warehouse.settings.raw_database, "table": table, "id": id_column, "loads": list(load_ids)}
+    with warehouse.client() as client:
+        rows = client.query(_DROPPED, parameters=names).result_rows
+    return [
+        f"{definition_id} of {tenant or 'all tenants'} was dropped by load {seq}; footfall unload {seq} brings it back."
+        for tenant, definition_id, seq in rows
+    ]
 
 
 def _occurred(warehouse: Warehouse, events: Collection[str], seq: int | None) -> set[tuple[str, str]]:

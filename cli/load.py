@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.console import err, out, progress
-from cli.definition_warnings import warnings
+from cli.definition_warnings import dropped_since, warnings
 from ingest import landing_folder
 from ingest.loading import LoadResult, load_paths
 from ingest.spellings import FUNNEL_STEPS, RETENTION_DEFINITIONS
@@ -47,7 +47,8 @@ def load(
             how_far(f"Loading {table}: {len(results)} files done")
     if table in (FUNNEL_STEPS, RETENTION_DEFINITIONS):
         loaded = [result.load_id for result in results if result.status in ("loaded", "superseded")]
-        for sentence in warnings(warehouse, table, loaded):
+        skipped = [result.load_id for result in results if result.status == "skipped"]
+        for sentence in [*warnings(warehouse, table, loaded), *dropped_since(warehouse, table, skipped)]:
             err().print(f"Warning: {sentence}")
     return results
 

@@ -66,6 +66,10 @@ def test_a_definition_is_dropped_for_one_tenant_or_for_all(footfall: Footfall, d
 def test_what_was_dropped_comes_back(footfall: Footfall, definitions: Path, warehouse: Warehouse) -> None:
     assert footfall("retention-definitions", "drop", "orders").returncode == 0
     assert footfall("retention-definitions").stdout == "There is no retention definition.\n"
+    # its file is still loaded
+    again = footfall("load", "retention-definitions", str(definitions / "retention.ndjson"))
+    assert again.stdout.startswith("skipped")
+    assert "orders of acme was dropped by load 3; footfall unload 3 brings it back." in again.stderr
     assert footfall("unload", "command:retention-definitions drop orders").returncode == 0
     assert "orders" in footfall("retention-definitions").stdout
 
