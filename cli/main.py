@@ -92,7 +92,10 @@ _load_command("retention-definitions", "retention definitions")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=0), help="How many; 0: all.")
 @verbose_option
 def loads(table: str | None, tenant: str, limit: int) -> None:
-    """List what was loaded, newest first: number and id of the load, its file, its rows and what became of it."""
+    """List what was loaded, newest first.
+
+    Each load has a number and an id, its file, its rows and what became of it.
+    """
     from cli.loads import run_loads
 
     run_loads(LOADABLE[table] if table else "", tenant, limit)
@@ -103,9 +106,10 @@ def loads(table: str | None, tenant: str, limit: int) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be withdrawn.")
 @verbose_option
 def unload(names: tuple[str, ...], dry_run: bool) -> None:
-    """Withdraw loads, by their number or id (see footfall loads) or by the path of a file or folder.
+    """Take loads out again.
 
-    The next build takes their rows out of all tables. The same files can be loaded again at any time.
+    A load is named by its number or id (see footfall loads), or by the path of its file or of a folder. The next build
+    takes its rows out of all tables. The same files can be loaded again at any time.
     """
     from cli.unload import run_unload
 
@@ -115,7 +119,10 @@ def unload(names: tuple[str, ...], dry_run: bool) -> None:
 @cli.command()
 @verbose_option
 def tenants() -> None:
-    """List the tenants: people, events, first and last day, and how many of their loads wait to be built."""
+    """List the tenants and how much they have.
+
+    People, events, first and last day, and how many of their loads wait to be built.
+    """
     from cli.tenants import run_tenants
 
     run_tenants()
@@ -126,7 +133,10 @@ def tenants() -> None:
 @click.argument("distinct_id", metavar="ID")
 @verbose_option
 def why(tenant: str, distinct_id: str) -> None:
-    """Say which links and merges make an id the person it is, who said so, and what was refused and why."""
+    """Say why an id is the person it is.
+
+    Which links and merges make it so, who said so and when, and what was refused and why.
+    """
     from cli.why import run_why
 
     run_why(tenant, distinct_id)
@@ -147,18 +157,20 @@ def _statement_command(name: str, text: str) -> None:
 
 _statement_command(
     "merge",
-    "Say that two ids are one person, whatever files and events say of them. The next build makes them one.",
+    "Say that two ids are one person.\n\nWhatever files and events say of them. The next build makes them one.",
 )
 _statement_command(
     "unmerge",
-    "Say that two ids are not one person: whatever was or will be said of just these two does not count. The next"
+    "Say that two ids are not one person.\n\nWhatever was or will be said of just these two does not count. The next"
     " build takes them apart, unless links with other ids still join them.",
 )
 
 
 def _definition_commands(name: str, what: str) -> None:
     @cli.group(
-        name, invoke_without_command=True, help=f"List the {what}s: what they count, where from, and whether built."
+        name,
+        invoke_without_command=True,
+        help=f"List {what}s, or drop one.\n\nWhat they count, where they come from, and whether they are built.",
     )
     @click.option("--tenant", default="", help="Only what holds for this tenant.")
     @verbose_option
@@ -169,7 +181,7 @@ def _definition_commands(name: str, what: str) -> None:
 
             run_list(LOADABLE[name], tenant)
 
-    @group.command(help=f"Drop a {what}: for one tenant, or for all that have it. The next build takes it out.")
+    @group.command(help=f"Drop a {what}.\n\nFor one tenant, or for all that have it. The next build takes it out.")
     @click.argument("definition_id", metavar="ID")
     @click.option("--tenant", default="", help="Only for this tenant.")
     @verbose_option
