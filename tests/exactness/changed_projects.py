@@ -63,10 +63,10 @@ EDITS = [
     Edit("dbt_project.yml", "default_funnel_window_seconds: 1209600\n", "default_funnel_window_seconds: 3600\n"),
     # macros
     Edit("attribution.sql", "{{ touches_count }} <= 2, 1", "{{ touches_count }} <= 3, 1"),
-    Edit("channels.sql", "position(channel_medium, 'video') > 0, 'Organic Social'", "channel_medium != '', 'Email'"),
+    Edit("channels.sql", "position(medium, 'video') > 0, 'Organic Social'", "medium != '', 'Email'"),
     # seeds, of which one reaches nearly everything
     Edit("conversion_events.csv", ",*,1\n", ",*,1\n,signup,0\n"),
-    Edit("nobody_ids.csv", "null\n", "null\na4\n"),
+    Edit("nobody_ids.csv", "undefined\n", "undefined\na4\n"),
     Edit("funnel_definitions.csv", "ordered", "unordered"),
     # the SQL of a mart, and of a table of state
     Edit("events_hourly.sql", "uniqExact(identities.user_id)", "uniqExact(counts.distinct_id)"),
