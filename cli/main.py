@@ -209,12 +209,13 @@ def build(full_refresh: bool, dry_run: bool) -> None:
 @cli.command()
 @click.argument("query")
 @click.option("--format", "output_format", default=None, metavar="F", help="Any ClickHouse output format.")
+@click.option("--write", is_flag=True, help="Let the statement write: INSERT, ALTER, DROP, ...")
 @verbose_option
-def sql(query: str, output_format: str | None) -> None:
-    """Run one query on the warehouse; the published database is the default database."""
+def sql(query: str, output_format: str | None, write: bool) -> None:
+    """Run one query on the warehouse; the published database is the default database. Reads only, unless --write."""
     from cli.sql import run_sql
 
-    run_sql(query, output_format)
+    run_sql(query, output_format, write=write)
 
 
 @cli.command()

@@ -8,6 +8,7 @@ from cli.console import out
 from ingest import landing_folder
 from warehouse import lease
 from warehouse.connection import Warehouse, connect
+from warehouse.server_files import ServerFiles
 from warehouse.settings import get_settings
 
 # The oldest server that whole builds were run on: year and number of the release.
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 
 def run_status() -> None:
-    """Print the state of the warehouse."""
+    """Print the state of the warehouse; makes nothing, no warehouse either."""
     from rich.table import Table
 
     from orchestration import build_log
     from orchestration.plan import make_plan
 
     settings = get_settings()
+    if settings.is_local and not ServerFiles.of_home(settings.home).data.exists():
+        out().print(f"There is no warehouse in {settings.home} yet: footfall load or footfall demo makes one.")
+        return
     with connect(settings) as warehouse:
         facts = Table.grid(padding=(0, 2))
         facts.add_column(style="bold")

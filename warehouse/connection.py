@@ -14,12 +14,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import SecretStr
 
 from warehouse.errors import FootfallError
-from warehouse.server import running_server
+from warehouse.last_home import remember
+from warehouse.retries import retrying
+from warehouse.server import is_running, running_server
 from warehouse.server_files import USER, ServerFiles
 from warehouse.settings import Settings
 
-# What goes wrong is raised and told once, by us; the driver would also print it.
-logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+# What goes wrong is raised and told once, by us; the driver and what it stands on would also print it.
+for name in ("clickhouse_connect", "urllib3"):
+    logging.getLogger(name).addHandler(logging.NullHandler())
 
 # Long statements (a full rebuild, a big load) send nothing for minutes; the server has its own limits.
 _READ_SECONDS = 24 * 3600
@@ -48,7 +51,7 @@ class Warehouse:
         if database is None:
             yield self._shared_client
         else:
-            with self._connected(database) as client:
+            with closing(self._connected(database)) as client:
                 yield client
 
     def close(self) -> None:
@@ -63,7 +66,7 @@ class Warehouse:
 
     def _connected(self, database: str) -> Client:
         try:
-            return clickhouse_connect.get_client(
+            client = clickhouse_connect.get_client(
                 host=self.host,
                 port=self.port,
                 username=self.user,
@@ -77,6 +80,11 @@ class Warehouse:
             )
         except (ClickHouseError, OSError) as error:
             raise self._refusal(error, database) from None
+        return retrying(client, f"{self.host}:{self.port}", self._may_come_back)
+
+    def _may_come_back(self) -> bool:
+        """Whether a warehouse that does not answer can be waited for: nobody restarts a local one meanwhile."""
+        return not self.settings.is_local or is_running(self.settings.home)
 
     def has_table(self, database: str, table: str) -> bool:
         """Whether there is such a table or view."""
@@ -140,6 +148,7 @@ def connect(settings: Settings) -> Iterator[Warehouse]:
     it already runs, and goes away by itself when the last command that uses it has ended, however that ended.
     Raises FootfallError if there is no warehouse to be had.
     """
+    remember(settings.home)
     if settings.host is not None:
         there = Warehouse(
             settings=settings,

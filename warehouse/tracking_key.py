@@ -19,7 +19,7 @@ _MIN_SECRET_CHARACTERS = 16
 
 
 def tracking_secret(settings: Settings) -> str:
-    """The secret: FOOTFALL_SECRET, else the one made at first start and kept in the home, mode 0600.
+    """The secret: FOOTFALL_SECRET, else the one that the first build made and keeps in the home; else empty.
 
     Raises UsageError if FOOTFALL_SECRET is too short to be one.
     """
@@ -32,10 +32,7 @@ def tracking_secret(settings: Settings) -> str:
             )
         return secret
     path = settings.home / "secret"
-    if not path.exists():
-        settings.home.mkdir(parents=True, exist_ok=True)
-        write_private(path, secrets.token_hex(32))
-    return path.read_text()
+    return path.read_text() if path.exists() else ""
 
 
 def key_blocks(secret: str) -> tuple[bytes, bytes]:
@@ -48,12 +45,14 @@ def key_blocks(secret: str) -> tuple[bytes, bytes]:
 
 
 def store(warehouse: Warehouse) -> bool:
-    """Puts the key into `<raw>.tracking_key`, which must exist, unless it is there already.
+    """Puts the key into `<raw>.tracking_key`, which must exist, unless it is there already; makes the first secret.
 
     Returns True if the key differs from the one before: then every tracking id changes, and only a full refresh
     gives the tables one meaning again. Raises UsageError for a secret that is too short.
     """
     settings = warehouse.settings
+    if not tracking_secret(settings):
+        write_private(settings.home / "secret", secrets.token_hex(32))
     wanted = key_blocks(tracking_secret(settings))
     names = {"db": settings.raw_database}
     with warehouse.client() as client:

@@ -1,11 +1,13 @@
 """`footfall status`, and the lock it does not need."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from cli.status import _older_than_tried
-from tests.cli.conftest import Footfall
+from tests.cli.conftest import Footfall, footfall_of
+from tests.orchestration.conftest import commit_load
 from warehouse.connection import Warehouse
 from warehouse.lock import exclusive
 
@@ -40,3 +42,19 @@ def test_there_is_nothing_to_build_before_the_first_load(footfall: Footfall) -> 
     result = footfall("build")
     assert (result.returncode, result.stderr) == (0, "")
     assert "Nothing has been loaded yet." in result.stdout
+
+
+def test_status_makes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    result = footfall_of(warehouse, FOOTFALL_HOME=str(home))("status")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"There is no warehouse in {home} yet" in result.stdout.replace("\n", " ").replace("  ", " ")
+    assert not home.exists()
+
+
+def test_status_makes_no_secret(footfall: Footfall, warehouse: Warehouse) -> None:
+    secret = warehouse.settings.home / "secret"
+    secret.unlink(missing_ok=True)
+    commit_load(warehouse, 1, "ada")
+    assert footfall("status").returncode == 0
+    assert not secret.exists()
