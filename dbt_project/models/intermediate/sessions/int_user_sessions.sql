@@ -37,7 +37,7 @@ ids as (
         arrayConcat(mapKeys(last_seen), mapKeys(last_said)) as distinct_id,
         arrayConcat(mapValues(last_seen), mapValues(last_said)) as place,
         arrayConcat(
-            arrayWithConstant(length(last_seen), false), arrayWithConstant(length(last_said), true)
+            arrayWithConstant(length(last_seen), toUInt8(0)), arrayWithConstant(length(last_said), toUInt8(1))
         ) as says_identified
 ),
 
