@@ -131,7 +131,7 @@ def of_dbt(warehouse: Warehouse, database: str, results: Iterable[NodeResult]) -
         spec = DBT_CHECKS.get(result.unique_id)
         if spec is None or not result.ran:
             continue
-        metadata: dict[str, Any] = {"rows found": result.rows, "seconds": result.seconds}
+        metadata: dict[str, Any] = {"rows found": result.rows, "seconds": round(result.seconds, 3)}
         if result.status == "pass":
             yield _evaluation(spec, True, metadata)
             continue

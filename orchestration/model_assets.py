@@ -9,6 +9,8 @@ import dagster as dg
 from dagster_dbt import DbtProject
 
 from ingest import landing_folder
+from orchestration.built_models import project_hash
+from orchestration.fingerprints import read_models
 from orchestration.project import manifest, project_dir
 from orchestration.translator import DEFAULT_OWNER, FootfallTranslator, kind_of
 from warehouse.settings import get_settings
@@ -30,7 +32,8 @@ _FRESH = dg.FreshnessPolicy.time_window(warn_window=_LATE, fail_window=_TOO_LATE
 
 def _model_specs() -> dict[str, dg.AssetSpec]:
     """The asset of every model, seed and snapshot by its dbt id, each behind those that it reads."""
-    specs = {}
+    specs: dict[str, dg.AssetSpec] = {}
+    models = read_models(MANIFEST_FILE, project_dir())
     for unique_id in TopologicalSorter(MANIFEST["parent_map"]).static_order():
         node = MANIFEST["nodes"].get(unique_id, {})
         if node.get("resource_type") not in {"model", "seed", "snapshot"}:
@@ -39,7 +42,10 @@ def _model_specs() -> dict[str, dg.AssetSpec]:
             continue
         # A build with nothing to do makes none of them, and yet is no failure.
         spec = TRANSLATOR.get_asset_spec(MANIFEST, unique_id, PROJECT).replace_attributes(skippable=True)
-        is_read = kind_of(node) in {"table", "view"}
+        # Dagster says that a table's code changed when the next build would rebuild it, and no sooner.
+        table = node["alias"]
+        spec = spec.replace_attributes(code_version=project_hash({table: dict(models[table].parts)}))
+        is_read = _is_read(unique_id)
         if is_read or not any(parent in specs for parent in MANIFEST["parent_map"][unique_id]):
             # A backfill of landing days and tables starts with what waits for nothing of it, and whatever it starts
             # with starts the whole build.
@@ -51,6 +57,11 @@ def _model_specs() -> dict[str, dg.AssetSpec]:
     return specs
 
 
+def _is_read(unique_id: str) -> bool:
+    """Whether people read it, rather than the next build alone."""
+    return kind_of(MANIFEST["nodes"][unique_id]) in {"table", "view"}
+
+
 def _also_behind(spec: dg.AssetSpec, *keys: dg.AssetKey) -> dg.AssetSpec:
     known = {dep.asset_key for dep in spec.deps}
     return spec.merge_attributes(deps=[key for key in keys if key not in known])
@@ -60,8 +71,9 @@ MODEL_SPECS = _model_specs()
 
 PUBLISHED_SPEC = dg.AssetSpec(
     PUBLISHED,
-    # The landing days directly as well: a backfill of them and of this alone then loads before it builds.
-    deps=[LEDGER, *LANDING, *(spec.key for spec in MODEL_SPECS.values())],
+    # The landing days directly as well: a backfill of them and of this alone then loads before it builds. Of the tables
+    # those that people read: it is made of all, and so many arrows say nothing.
+    deps=[LEDGER, *LANDING, *(spec.key for unique_id, spec in MODEL_SPECS.items() if _is_read(unique_id))],
     skippable=True,
     group_name="published",
     kinds={"clickhouse"},

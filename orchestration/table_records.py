@@ -139,7 +139,7 @@ def metadata_of(
     metadata["dagster/column_schema"] = dg.TableSchema(columns)
     metadata |= _row_counts(warehouse, client, unique_id, database, table, build, {column.name for column in columns})
     if result := build.results.get(unique_id):
-        metadata["seconds"] = result.seconds
+        metadata["seconds"] = round(result.seconds, 3)
     if unique_id in read:
         metadata["rows read"] = read[unique_id]
     return metadata | picture_metadata(warehouse, table)

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from orchestration import build_log
@@ -16,6 +19,27 @@ from warehouse.connection import Warehouse
 from warehouse.lock import exclusive
 
 
+@contextmanager
+def recorded(project: Path) -> Iterator[dg.DagsterInstance]:
+    """The record of the runs on that copy of the tiny project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", variables_of(project)["DAGSTER_HOME"])
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+
+
+def evaluation(instance: dg.DagsterInstance, table: str, name: str | None = None) -> dg.AssetCheckEvaluation:
+    """What came of that check of a table, or of its only one, the last time."""
+    events = instance.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION))
+    for event in events:
+        assert event.event_log_entry.dagster_event is not None
+        found = event.event_log_entry.dagster_event.event_specific_data
+        assert isinstance(found, dg.AssetCheckEvaluation)
+        if found.asset_key == dg.AssetKey(table) and name in (None, found.check_name):
+            return found
+    raise KeyError(name)
+
+
 def test_a_build_publishes_once_and_can_be_rolled_back(footfall: Footfall, warehouse: Warehouse, project: Path) -> None:
     commit_load(warehouse, 1, "ada")
     first = footfall("build")
@@ -23,6 +47,13 @@ def test_a_build_publishes_once_and_can_be_rolled_back(footfall: Footfall, wareh
     assert "first build, 1 new load" in first.stderr
     assert "Great Expectations" not in first.stderr, "there is no suite for any table of this project"
     assert published_people(warehouse) == ["ada"]
+    with recorded(project) as instance:
+        (build,) = build_log.builds(warehouse)
+        for table in ("people", "published"):
+            event = instance.get_latest_materialization_event(dg.AssetKey(table))
+            assert event is not None, "what the command line builds is in the record of the UI"
+            assert event.run_id == build.build_id
+        assert evaluation(instance, "people").passed
 
     again = footfall("build")
     assert again.returncode == 0
@@ -81,6 +112,18 @@ def test_a_failed_expectation_publishes_nothing_and_is_named(
     (build,) = build_log.builds(warehouse)
     assert build.status == "failed"
     assert not warehouse.has_table(warehouse.settings.database, "users")
+    with recorded(project) as instance:
+        assert instance.get_latest_materialization_event(dg.AssetKey("users")) is None
+        found = evaluation(instance, "users", "page_views_are_events")
+        assert not found.passed
+        shown = {name: entry.value for name, entry in found.metadata.items()}
+        assert shown["expected"] == "events_count >= pageviews_count"
+        assert shown["observed"] == "1 rows are not so"
+        assert shown["rows found"] == 1
+        assert "WHERE NOT (events_count >= pageviews_count)" in str(shown["statement"])
+        (row,) = found.metadata["rows"].records  # type: ignore[union-attr]
+        assert row.data["pageviews_count"] == "7"
+        assert "user_id" not in row.data
 
 
 def test_a_model_that_does_not_run_is_named_with_the_servers_words(
@@ -141,6 +184,11 @@ def test_a_build_that_finds_its_work_done_by_another_claims_nothing(
     assert process.returncode == 0, troubles
     assert "Nothing to build: another command" in said
     assert "Published" not in said
+    with recorded(project) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("people"))
+        assert event is not None, "what is published is recorded, whoever published it"
+        assert event.asset_materialization is not None
+        assert event.asset_materialization.metadata["build"].value == "another"
 
 
 def test_dbt_by_hand_takes_the_place_of_the_previous_version_and_the_next_build_goes_on(

@@ -1,3 +1,4 @@
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
@@ -5,9 +6,11 @@ from queue import Queue
 import dagster as dg
 import pytest
 import sqlalchemy
+import yaml
 
 from orchestration.run import dagster_home
 from orchestration.run_records import RunRecords, do_not_wait_for_the_disk
+from tests.cli.conftest import ROOT
 from warehouse.settings import Settings
 
 
@@ -22,6 +25,70 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = dagster_home(Settings(home=tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(folder))
     yield folder
+
+
+def test_the_private_parts_of_dagster_that_the_storage_stands_on_are_there() -> None:
+    needed = {
+        "dagster._core.storage.event_log.sqlite.sqlite_event_log": {
+            "INDEX_SHARD_NAME": (),
+            "SqliteEventLogStorage": ("_connect", "path_for_shard", "store_event", "wipe", "dispose"),
+        },
+        "dagster._core.storage.sqlite": {"SQLITE_BUSY_TIMEOUT_SECONDS": ()},
+        "dagster._core.storage.sqlite_storage": {"DagsterSqliteStorage": ("from_local", "event_log_storage")},
+        "dagster._core.events.log": {"EventLogEntry": ("run_id",)},
+        "dagster._serdes": {"ConfigurableClassData": ()},
+    }
+    gone = []
+    for module, names in needed.items():
+        found = importlib.import_module(module) if importlib.util.find_spec(module) else None
+        for name, attributes in names.items():
+            gone += [f"{module}.{name}"] if not hasattr(found, name) else []
+            gone += [f"{module}.{name}.{each}" for each in attributes if not hasattr(getattr(found, name, None), each)]
+    assert gone == [], (
+        f"Dagster {dg.__version__} has moved what orchestration/run_records.py stands on: {', '.join(gone)}. Go back to"
+        " the version in requirements.in, or follow it there; without the `storage:` lines of dagster.yaml all works,"
+        " only slower."
+    )
+
+
+# What a home had before runs waited for each other in a queue.
+EARLIER = """\
+# The Dagster instance of this home. Runs, events and schedules are kept in SQLite files beside this file.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+# SQLite files beside this one, as by default, but written faster.
+storage:
+  custom:
+    module: orchestration.run_records
+    class: RunRecords
+    config:
+      base_dir:
+        env: DAGSTER_HOME
+# for jobs that say how often
+run_retries:
+  enabled: true
+"""
+
+
+def test_a_home_of_an_earlier_version_gets_the_queue_and_one_that_somebody_changed_is_left(home: Path) -> None:
+    file = home / "dagster.yaml"
+    new = file.read_text()
+    file.write_text(EARLIER)
+    dagster_home(Settings(home=home.parent))
+    assert file.read_text() == new
+    changed = EARLIER.replace("enabled: true", "enabled: false")
+    file.write_text(changed)
+    dagster_home(Settings(home=home.parent))
+    assert file.read_text() == changed
+
+
+def test_the_compose_deployment_retries_and_queues_like_a_home(home: Path) -> None:
+    ours = yaml.safe_load((home / "dagster.yaml").read_text())
+    theirs = yaml.safe_load((ROOT / "deploy" / "dagster" / "dagster.yaml").read_text())
+    for section in ("run_retries", "concurrency", "telemetry"):
+        assert theirs[section] == ours[section]
 
 
 def test_a_home_keeps_its_runs_with_our_storage(home: Path) -> None:
