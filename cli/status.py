@@ -106,7 +106,8 @@ def _build(build: "Build") -> str:
     status = build.status.replace("_", " ")
     kind = "full" if build.full_refresh else "incremental"
     prefix = "" if build.status == "published" else f"{status}, "
-    return f"{prefix}{when}, {kind}, loads {build.from_seq + 1} to {build.to_seq}"
+    loads = f"loads {build.from_seq + 1} to {build.to_seq}" if build.from_seq < build.to_seq else "no new load"
+    return f"{prefix}{when}, {kind}, {loads}"
 
 
 def _tables(warehouse: Warehouse) -> "Table | None":

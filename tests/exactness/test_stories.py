@@ -65,7 +65,7 @@ def test_every_build_equals_a_full_rebuild_and_any_other_order(
 
 
 def tell_of_changes(seed: int, chapters: int, builder: Builder, project: Path) -> None:
-    """The project changes, with new files or without; some builds fail, some versions are rolled back.
+    """The project changes, with new files or without; builds fail, versions are rolled back, tables are dropped.
 
     `project` is a copy that is changed; the builds of `builder` use it. After each chapter the tables are compared with
     a full rebuild by the project as it is then.
@@ -81,7 +81,7 @@ def tell_of_changes(seed: int, chapters: int, builder: Builder, project: Path) -
         changes = change(project, rng)
         if number % 2:
             builder.build(publish=False)  # as if a check had failed
-            changes += change(project, rng)
+            changes += [*change(project, rng), f"{drop_by_hand(builder, rng)} dropped"]
         if is_loaded:
             for file in chapter.files:
                 builder.load(file)
@@ -96,6 +96,20 @@ def tell_of_changes(seed: int, chapters: int, builder: Builder, project: Path) -
         assert builder.differences() == [], (
             f"seed {seed}, chapter {number}: {changes}, {'files' if is_loaded else 'no file'}"
         )
+
+
+def drop_by_hand(builder: Builder, rng: random.Random) -> str:
+    """Drop some published table and say which."""
+    database = builder.warehouse.settings.database
+    with builder.warehouse.client(database) as client:
+        rows = client.query(
+            "SELECT name FROM system.tables WHERE database = {db:String} AND engine = 'MergeTree' AND"
+            " name != 'int_build_range' ORDER BY name",
+            parameters={"db": database},
+        ).result_rows
+        (name,) = rng.choice(rows)
+        client.command("DROP TABLE {name:Identifier} SYNC", parameters={"name": name})
+    return str(name)
 
 
 @pytest.mark.slow
