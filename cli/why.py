@@ -6,6 +6,7 @@ from datetime import datetime
 from cli.console import err, out, print_table
 from cli.identity_graph import Graph, Joint, Link, People, read
 from cli.identity_words import Pair, Word, nobodies, words
+from ingest import ledger
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import UsageError
 from warehouse.settings import get_settings
@@ -16,7 +17,7 @@ _MOST_SHOWN = 50
 
 def run_why(tenant: str, distinct_id: str) -> None:
     """Print it; raises UsageError for an id that no published table knows."""
-    from orchestration.plan import make_plan, published_seq
+    from orchestration.plan import published_seq
 
     with connect(get_settings()) as warehouse:
         seq = published_seq(warehouse)
@@ -34,7 +35,8 @@ def run_why(tenant: str, distinct_id: str) -> None:
         pairs = [(joint.link.anonymous_id, joint.link.user_id) for joint in joints]
         said = words(warehouse, tenant, pairs, distinct_id, seq)
         refused = _refused(warehouse, graph, people, distinct_id, said)
-        waiting = make_plan(warehouse).waiting
+        with warehouse.client() as client:
+            waiting = ledger.changes_since(client, warehouse.settings.raw_database, seq)
     _print_person(people, graph, tenant, distinct_id)
     if joints:
         is_name = people.user_of[distinct_id] == distinct_id

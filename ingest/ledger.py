@@ -82,6 +82,11 @@ _NEWEST_FIRST = f"""
         )
     ORDER BY committed_at DESC, load_seq DESC
 """  # noqa: S608 - our own text
+_CHANGES_SINCE = """
+    SELECT uniqExact(greatest(load_seq, superseded_seq))
+    FROM {raw:Identifier}.loads FINAL
+    WHERE load_seq > 0 AND greatest(load_seq, superseded_seq) > {seq:UInt64}
+"""
 _CALLED = f"{_LINES} WHERE load_id = {{name:String}} OR (load_seq > 0 AND toString(load_seq) = {{name:String}})"
 _OF_DAY = f"{_STANDING} AND partition = {{partition:String}} ORDER BY load_seq"
 
@@ -102,6 +107,11 @@ def newest_first(client: Client, raw: str, table: str = "", tenant: str = "") ->
     """All lines of the ledger, or those of a table, or of loads with rows of a tenant; the newest first."""
     names = {"raw": raw, "table": table, "tenant": tenant}
     return [Load(*row) for row in client.query(_NEWEST_FIRST, parameters=names).result_rows]
+
+
+def changes_since(client: Client, raw: str, seq: int) -> int:
+    """How often loads came or went after this load_seq."""
+    return int(client.query(_CHANGES_SINCE, parameters={"raw": raw, "seq": seq}).first_row[0])
 
 
 def below(client: Client, raw: str, path: str) -> list[Load]:
