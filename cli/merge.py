@@ -74,18 +74,20 @@ def run_statement(command: str, tenant: str, one: str, other: str, *, dry_run: b
     with connect(settings) as warehouse, nullcontext() if dry_run else exclusive(warehouse, command):
         before = _graph(warehouse, pair)
         _require_known(warehouse, pair, before)
-        if command == "merge":
-            after = before.with_merge(one, other, datetime.now(UTC))
-        else:
+        if command == "unmerge":
             _require_said(warehouse, pair, before)
-            after = before.without(one, other)
-        _print_change(warehouse, pair, before.people(), after.people())
-        if dry_run:
-            return
         with warehouse.client() as client:
             standing = commands.standing(client, settings.raw_database, pair.path(command))
         if standing:
             out().print(f"Load {standing[0].load_seq} says so already: nothing to do.")
+            return
+        if _is_published(warehouse):
+            is_merge = command == "merge"
+            after = before.with_merge(one, other, datetime.now(UTC)) if is_merge else before.without(one, other)
+            _print_change(warehouse, pair, before.people(), after.people())
+        else:
+            out().print("Nothing is published yet, so it is not known who would change.")
+        if dry_run:
             return
         opposite = pair.path("unmerge" if command == "merge" else "merge")
         load = commands.commit(
@@ -112,12 +114,15 @@ def _rows(pair: _Pair, command: str) -> list[dict[str, object]]:
     ]
 
 
+def _is_published(warehouse: Warehouse) -> bool:
+    return warehouse.has_table(warehouse.settings.database, "int_links")
+
+
 def _graph(warehouse: Warehouse, pair: _Pair) -> Graph:
     """What the published tables know around the two ids; nothing before the first build."""
-    database = warehouse.settings.database
-    if not warehouse.has_table(database, "int_links"):
+    if not _is_published(warehouse):
         return Graph()
-    with warehouse.client(database) as client:
+    with warehouse.client(warehouse.settings.database) as client:
         return read(client, pair.tenant, [pair.one, pair.other])
 
 
@@ -129,7 +134,7 @@ def _require_known(warehouse: Warehouse, pair: _Pair, graph: Graph) -> None:
                 f"Tenant {pair.tenant} has no id {each!r}; nothing was said.",
                 "footfall tenants lists the tenants; ids are in the tables events and identities.",
             )
-    if warehouse.has_table(warehouse.settings.database, "nobody_ids"):
+    if _is_published(warehouse):
         for each in nobodies(warehouse, [pair.one, pair.other]):
             raise UsageError(
                 f"{each!r} means nobody, and is never anybody's id; nothing was said.",

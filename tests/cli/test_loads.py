@@ -113,3 +113,17 @@ def test_an_empty_warehouse_lists_nothing(footfall: Footfall) -> None:
     assert footfall("loads").stdout == "Nothing has been loaded yet.\n"
     assert footfall("tenants").stdout == "There is no tenant yet: nothing has been loaded.\n"
     assert footfall("unload", "1").returncode == 2
+
+
+def test_what_a_person_says_of_two_ids_is_a_load(footfall: Footfall, files: Path) -> None:
+    """Before the first build, too; the later of two statements takes the place of the earlier."""
+    assert footfall("unmerge", "--tenant", "acme", "d", "x").returncode == 2
+    for command in ("merge", "merge", "unmerge"):
+        said = footfall(command, "--tenant", "acme", "d", "x")
+        assert (said.returncode, said.stderr) == (0, "")
+    lines = _lines(footfall, "--table", "identity-mappings")
+    assert [(line["Load"], line["Path"], line["Status"]) for line in lines] == [
+        ("5", "command:unmerge --tenant acme d x", "loaded, waits to be built"),
+        ("4", "command:merge --tenant acme d x", "superseded by 5, waits to be built"),
+        ("3", str(files / "links.ndjson"), "loaded, waits to be built"),
+    ]
