@@ -118,7 +118,7 @@ def test_a_failed_expectation_publishes_nothing_and_is_named(
         assert not found.passed
         shown = {name: entry.value for name, entry in found.metadata.items()}
         assert shown["expected"] == "events_count >= pageviews_count"
-        assert shown["observed"] == "1 rows are not so"
+        assert shown["observed"] == "1 unexpected rows"
         assert shown["rows found"] == 1
         assert "WHERE NOT (events_count >= pageviews_count)" in str(shown["statement"])
         (row,) = found.metadata["rows"].records  # type: ignore[union-attr]
