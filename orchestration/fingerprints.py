@@ -137,7 +137,9 @@ def _model(
     upstream = node["depends_on"].get("nodes", [])
     if node["resource_type"] == "seed":
         code, used = "", {}
-        own = {"data": fingerprint((project / node["original_file_path"]).read_bytes())}
+        # The project may lie elsewhere than where it was parsed; packages lie where they were installed.
+        root = project if (project / node["original_file_path"]).exists() else Path(node["root_path"])
+        own = {"data": fingerprint((root / node["original_file_path"]).read_bytes())}
     else:
         code, used = plain(node["raw_code"]), macros.used_by(node)
         own = {"SQL": fingerprint(code)}
