@@ -104,19 +104,19 @@ def build(warehouse: Warehouse, *, full_refresh: bool = False) -> "BuildOutcome 
 
 
 def _run_job(settings: Settings, full_refresh: bool, log: Path) -> "BuildOutcome":
-    from orchestration.said import progress as said
+    from orchestration.progress import progress as build_progress
 
     # Dagster and dbt take seconds to start: say at once that something happens.
     err().print("Starting the job build_warehouse")
     with output_into(log), progress(err(), "starting") as how_far:
         handler = _Shown(how_far)
-        said.addHandler(handler)
+        build_progress.addHandler(handler)
         try:
             from orchestration.run import run_build
 
             return run_build(settings, full_refresh=full_refresh)
         finally:
-            said.removeHandler(handler)
+            build_progress.removeHandler(handler)
 
 
 def _failure(warehouse: Warehouse, outcome: "BuildOutcome", log: Path) -> FootfallError:

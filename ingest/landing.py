@@ -37,7 +37,7 @@ def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResul
     skipped = []
     is_interrupted = False
     for result in loader.load_all(found, replace=True, partition=partition):
-        is_interrupted |= result.may_heal
+        is_interrupted |= result.is_retryable
         if result.status == "skipped":
             skipped.append(result)
         else:

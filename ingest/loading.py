@@ -35,7 +35,7 @@ Progress = Callable[[Path, int], None]
 class LoadResult:
     """What became of one file. `reason` says why it was skipped or failed, or why rows were rejected.
 
-    `may_heal` says of a failed one that the warehouse was at fault, not the file.
+    `is_retryable` says of a failed one that the warehouse was at fault, not the file.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class LoadResult:
     load_id: str = ""
     load_seq: int = 0
     reason: str = ""
-    may_heal: bool = False
+    is_retryable: bool = False
 
 
 class _Count:
@@ -164,7 +164,7 @@ class Loader:
         except files.FileProblem as problem:
             return self._failed(client, path, load, _sentence(problem), has_begun=has_begun)
         except (ClickHouseError, OSError) as error:
-            return self._failed(client, path, load, self._plainly(error), has_begun=has_begun, may_heal=True)
+            return self._failed(client, path, load, self._plainly(error), has_begun=has_begun, is_retryable=True)
         if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
             return self._refused(client, path, load, reasons)
         return self._committed(client, path, load, superseded, reasons)
@@ -178,7 +178,7 @@ class Loader:
         return same, of_path
 
     def _failed(
-        self, client: Client, path: Path, load: ledger.Load, reason: str, *, has_begun: bool, may_heal: bool = False
+        self, client: Client, path: Path, load: ledger.Load, reason: str, *, has_begun: bool, is_retryable: bool = False
     ) -> LoadResult:
         """Leave nothing of a load that broke off but its row in the ledger. If even that fails (a full disk, no
         warehouse), nobody reads what is left, and the next load removes it.
@@ -192,7 +192,7 @@ class Loader:
                 ledger.record_failure(client, self._raw, load)
         except (ClickHouseError, OSError):
             self._is_clean = False
-        return LoadResult(path, "failed", load_id=load.load_id, reason=reason, may_heal=may_heal)
+        return LoadResult(path, "failed", load_id=load.load_id, reason=reason, is_retryable=is_retryable)
 
     def _refused(self, client: Client, path: Path, load: ledger.Load, reasons: str) -> LoadResult:
         """Too many rows were rejected: they stay, to be looked at, and the accepted ones go."""
@@ -216,7 +216,7 @@ class Loader:
         except (ClickHouseError, OSError):
             self._is_clean = False
             reason = "the warehouse went away at the commit; it is not known whether it was committed, load it again"
-            return LoadResult(path, "failed", load_id=load.load_id, reason=reason, may_heal=True)
+            return LoadResult(path, "failed", load_id=load.load_id, reason=reason, is_retryable=True)
         reason = reasons if load.rows_accepted + load.rows_rejected else "the file holds no rows"
         status = "superseded" if superseded else "loaded"
         return LoadResult(

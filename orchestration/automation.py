@@ -14,7 +14,7 @@ from warehouse.settings import get_settings
 
 # Not the checks: a build runs them all anyway, and Dagster would call each failed that a failed build did not come to.
 _TABLES = dg.AssetSelection.assets(warehouse_build).without_checks()
-# For a run that waited for the lock in vain; what fails in an asset is repeated there, if it may heal.
+# For a run that waited for the lock in vain; what fails in an asset is repeated there, if it is retryable.
 RETRIED = {"dagster/max_retries": "3", "dagster/retry_on_asset_or_op_failure": "false"}
 
 build_warehouse = dg.define_asset_job(

@@ -137,7 +137,7 @@ def _said(context: dg.AssetExecutionContext, table: str, key: str, results: Sequ
         key,
         results,
         problem="; ".join(f"{result.path.name}: {result.reason}" for result in failed),
-        is_retryable=any(result.may_heal for result in failed),
+        is_retryable=any(result.is_retryable for result in failed),
     )
 
 

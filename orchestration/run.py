@@ -75,7 +75,7 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def run_build(settings: Settings, *, full_refresh: bool) -> BuildOutcome:
-    """Run the job to its end. A failure is in the outcome, not raised; progress goes to `orchestration.said`."""
+    """Run the job to its end. A failure is in the outcome, not raised; progress goes to `orchestration.progress`."""
     os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
     gc.disable()  # nearly all that an import makes stays: looking for garbage among it takes a quarter of the time
     import dagster as dg

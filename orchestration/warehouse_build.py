@@ -17,10 +17,10 @@ from orchestration import build_log, checks, hot_keys, load_records
 from orchestration.dbt_run import DbtOutcome, run_dbt
 from orchestration.model_assets import MODEL_SPECS, PUBLISHED_SPEC
 from orchestration.plan import Plan, begin, make_plan
+from orchestration.progress import say, say_how_far
 from orchestration.project import artifacts_dir
 from orchestration.resources import WRITER_POOL, WarehouseResource
 from orchestration.run import DBT, EXPECTATIONS, PUBLISH
-from orchestration.said import say, say_how_far
 from orchestration.table_records import PublishedBuild, RawVersion, is_recorded, materializations, raw_versions
 from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse

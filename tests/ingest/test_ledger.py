@@ -280,7 +280,7 @@ def test_a_commit_whose_answer_is_lost_is_never_undone(
 
     monkeypatch.setattr(ledger, "commit", lose_answer)
     lost, fine = load_paths(desk.warehouse, "events", [path, other])
-    assert (lost.status, lost.may_heal, fine.status) == ("failed", True, "loaded")
+    assert (lost.status, lost.is_retryable, fine.status) == ("failed", True, "loaded")
     assert "not known whether it was committed" in lost.reason
     assert ids(desk) == (["a", "b"] if is_committed else ["b"])
     assert desk.load(path).status == ("skipped" if is_committed else "loaded")
