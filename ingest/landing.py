@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from ingest import files, landing_folder, ledger, raw_tables
+from ingest import files, landing_folder, ledger
 from ingest.landing_options import options_of
 from ingest.loading import Loader, LoadResult
 from ingest.spellings import Table, table_named
@@ -17,7 +17,7 @@ from warehouse.errors import FootfallError
 
 
 def load_day(warehouse: Warehouse, table: str, day: date) -> list[LoadResult]:
-    """Make the loads of a landing day what its folder holds; the caller holds the writer lock.
+    """Make the loads of a landing day what its folder holds; the caller holds the writer lock and made the raw tables.
 
     A file that failed leaves its earlier load standing: bad input never costs good data. Raises FootfallError if the
     day has loads and the landing folder is empty or not there at all, or if a footfall.yml cannot be used.
@@ -31,7 +31,6 @@ def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResul
     place = landing / target.name / partition
     options = options_of(landing, target, partition)
     loader = Loader(warehouse, target, options.tenant, options.map)
-    raw_tables.create(warehouse)
     _require_landing(place.parent, _standing(warehouse, target, partition))
     found = files.find([place]) if place.exists() else []
     skipped = []

@@ -107,6 +107,7 @@ def load_paths(
             f"Footfall reads {', '.join(files.KINDS)}, plain or compressed ({', '.join(files.COMPRESSIONS)}).",
         )
     loader = Loader(warehouse, target, tenant, mapping, on_progress)
+    raw_tables.create(warehouse)
     return loader.load_all(found, replace=replace)
 
 
@@ -132,7 +133,6 @@ class Loader:
 
     def load_all(self, paths: Sequence[Path], *, replace: bool = False, partition: str = "") -> Iterator[LoadResult]:
         """Load files in order; see load_paths."""
-        raw_tables.create(self._warehouse)
         with self._warehouse.client() as client:
             for path in paths:
                 yield self.load(client, path, replace=replace, partition=partition)

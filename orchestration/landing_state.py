@@ -1,6 +1,7 @@
 """What lies in the landing folder, in a form that differs as soon as anything in it does."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from ingest import landing_folder, landing_options
@@ -21,6 +22,7 @@ def landing_state(landing: Path) -> dict[str, str]:
 def _digest(landing: Path, files: list[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
-        stat = file.stat()
-        digest.update(f"{file.relative_to(landing)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+        with suppress(FileNotFoundError):  # renamed or removed this very moment
+            stat = file.stat()
+            digest.update(f"{file.relative_to(landing)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return digest.hexdigest()[:16]

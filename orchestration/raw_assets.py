@@ -9,7 +9,7 @@ import dagster as dg
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import Field
 
-from ingest import landing_folder
+from ingest import landing_folder, raw_tables
 from ingest.landing import load_day
 from ingest.loading import LoadResult
 from orchestration import load_records
@@ -73,6 +73,7 @@ def landing_asset(table: str, days: dg.PartitionsDefinition[str] = LANDING_DAYS)
         context: dg.AssetExecutionContext, config: LandingConfig, warehouse: WarehouseResource
     ) -> Iterator[dg.MaterializeResult]:
         opened = warehouse.get()
+        raw_tables.create(opened)
         load_records.tell(context.instance, opened, days)
         outcomes = list(_load_days(context, opened, table, set(config.days or context.partition_keys)))
         failed = [day for day in outcomes if day.problem]

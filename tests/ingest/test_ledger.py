@@ -118,6 +118,7 @@ def folder(desk: Desk) -> Iterator[Path]:
     """The landing folder of DAY; the warehouse's home is that of all tests."""
     folder = desk.warehouse.settings.home / "landing" / "events" / DAY.isoformat()
     folder.mkdir(parents=True)
+    raw_tables.create(desk.warehouse)
     yield folder
     shutil.rmtree(desk.warehouse.settings.home / "landing")
 
