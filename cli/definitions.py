@@ -172,7 +172,7 @@ def _having(said: Sequence[_Said], tenant: str) -> list[str]:
     having = sorted(of for of, each in latest.items() if each and not each.is_deleted)
     if not tenant:
         return having
-    # a tenant has the one for all, unless it has a word of its own
+    # a tenant has the one for all, unless a statement of its own says otherwise
     return [tenant] if tenant in having or ("" in having and not latest.get(tenant)) else []
 
 

@@ -1,7 +1,7 @@
-"""`footfall merge` and `footfall unmerge`: a person's word on whether two ids are one person.
+"""`footfall merge` and `footfall unmerge`: a person's statement on whether two ids are one person.
 
 It goes into raw.identity_mappings like a row of a file, through the ledger. It is dated at the end of time, so it takes
-precedence over all that files and events say of the two. Of two such words the later command replaces the earlier.
+precedence over all that files and events say of the two. Of two such statements the later command replaces the earlier.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from clickhouse_connect.driver.external import ExternalData
 
 from cli.console import out
 from cli.identity_graph import Graph, People, read
-from cli.identity_words import nobodies, words
+from cli.identity_statements import nobodies, statements
 from ingest import commands
 from ingest.spellings import IDENTITY_MAPPINGS
 from warehouse.connection import Warehouse, connect
@@ -154,7 +154,8 @@ def _require_said(warehouse: Warehouse, pair: _Pair, graph: Graph) -> None:
     """Only what was said of just these two can be taken back."""
     one, other = pair.one, pair.other
     if any(
-        not word.is_withdrawal for word in words(warehouse, pair.tenant, [(one, other), (other, one)], "", _ALL_LOADS)
+        not each.is_withdrawal
+        for each in statements(warehouse, pair.tenant, [(one, other), (other, one)], "", _ALL_LOADS)
     ):
         return
     way = graph.people().way(one, other)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cli.console import err, out, print_table
 from cli.identity_graph import Graph, Joint, Link, People, read
-from cli.identity_words import Pair, Word, nobodies, words
+from cli.identity_statements import Pair, Statement, nobodies, statements
 from ingest import ledger
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import UsageError
@@ -33,7 +33,7 @@ def run_why(tenant: str, distinct_id: str) -> None:
             )
         joints = _joints(people, distinct_id)
         pairs = [(joint.link.anonymous_id, joint.link.user_id) for joint in joints]
-        said = words(warehouse, tenant, pairs, distinct_id, seq)
+        said = statements(warehouse, tenant, pairs, distinct_id, seq)
         refused = _refused(warehouse, graph, people, distinct_id, said)
         with warehouse.client() as client:
             waiting = ledger.changes_since(client, warehouse.settings.raw_database, seq)
@@ -74,24 +74,24 @@ def _print_person(people: People, graph: Graph, tenant: str, distinct_id: str) -
     out().print(f"{len(ids):,} id{'s' * (len(ids) > 1)} of this person: {', '.join(ids[:_MOST_SHOWN])}{more}.")
 
 
-def _steps(joints: Sequence[Joint], said: Sequence[Word]) -> list[Sequence[str]]:
+def _steps(joints: Sequence[Joint], said: Sequence[Statement]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = []
     for number, joint in enumerate(joints, start=1):
         link = joint.link
-        of_pair = [word for word in said if word.pair == (link.anonymous_id, link.user_id) and not word.is_withdrawal]
+        of_pair = [each for each in said if each.pair == (link.anonymous_id, link.user_id) and not each.is_withdrawal]
         # what made it a merge, if it is one
-        telling = [word for word in of_pair if word.kind == link.kind] or of_pair
+        telling = [each for each in of_pair if each.kind == link.kind] or of_pair
         rows.append((str(number), _arrow(link.anonymous_id, link.user_id), joint.why, *_who_said(telling)))
     return rows
 
 
-def _who_said(said: Sequence[Word]) -> tuple[str, str]:
+def _who_said(said: Sequence[Statement]) -> tuple[str, str]:
     """When it was first said, and by what; how often else."""
     if not said:
         return "", ""
-    times = sum(word.count for word in said)
+    times = sum(each.count for each in said)
     more = (
-        f"; said {times:,} times, the last at {_time(max(word.until for word in said if word.until))}"
+        f"; said {times:,} times, the last at {_time(max(each.until for each in said if each.until))}"
         if times > 1
         else ""
     )
@@ -99,17 +99,17 @@ def _who_said(said: Sequence[Word]) -> tuple[str, str]:
 
 
 def _refused(
-    warehouse: Warehouse, graph: Graph, people: People, distinct_id: str, said: Sequence[Word]
+    warehouse: Warehouse, graph: Graph, people: People, distinct_id: str, said: Sequence[Statement]
 ) -> list[Sequence[str]]:
     """Pairs with the id of which something was said that joins nobody."""
     standing = {(link.anonymous_id, link.user_id): link for link in graph.links}
-    pairs = sorted({word.pair for word in said if distinct_id in word.pair})
+    pairs = sorted({each.pair for each in said if distinct_id in each.pair})
     unlinked = {each for pair in pairs if pair not in standing for each in pair}
     nobody = set(nobodies(warehouse, unlinked)) if unlinked else set()
     rows: list[Sequence[str]] = []
     for pair in pairs:
-        of_pair = [word for word in said if word.pair == pair]
-        if all(word.is_withdrawal for word in of_pair):
+        of_pair = [each for each in said if each.pair == pair]
+        if all(each.is_withdrawal for each in of_pair):
             continue
         if pair in standing:
             kept = people.user_of[pair[0]]
@@ -119,14 +119,18 @@ def _refused(
         else:
             because = _why_unlinked(pair, of_pair, nobody)
         rows.append(
-            (_arrow(*pair), because, *_who_said([word for word in of_pair if not word.is_withdrawal] or of_pair))
+            (
+                _arrow(*pair),
+                because,
+                *_who_said([each for each in of_pair if not each.is_withdrawal] or of_pair),
+            )
         )
     return rows
 
 
-def _why_unlinked(pair: Pair, said: Sequence[Word], nobody: set[str]) -> str:
+def _why_unlinked(pair: Pair, said: Sequence[Statement], nobody: set[str]) -> str:
     meaningless = [each for each in pair if each in nobody]
-    withdrawals = [word for word in said if word.is_withdrawal]
+    withdrawals = [each for each in said if each.is_withdrawal]
     if pair[0] == pair[1]:
         return "it is the same id twice"
     if meaningless:

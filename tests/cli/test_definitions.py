@@ -55,7 +55,7 @@ def test_a_definition_is_dropped_for_one_tenant_or_for_all(footfall: Footfall, d
     assert again.returncode == 2
     assert "There is no funnel 'buy' for acme." in again.stderr
 
-    # a tenant without a word of its own has the one for all
+    # a tenant without a definition of its own has the one for all
     assert footfall("funnels", "drop", "buy", "--tenant", "park").returncode == 0
     everywhere = footfall("funnels", "drop", "buy")
     assert "for all tenants and zoo" in everywhere.stdout

@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from cli.identity_graph import People, read
-from cli.identity_words import words
+from cli.identity_statements import statements
 from cli.merge import run_statement
 from tests.cli.conftest import Footfall, environment_of, footfall_of
 from tests.exactness.builds import Builder
@@ -177,7 +177,7 @@ def _strangers(warehouse: Warehouse, tenant: str) -> list[tuple[str, str]]:
     """Some pairs of ids of which nothing was said: what a merge of them changes, its un-merge changes back."""
     known = sorted(_user_of(warehouse, tenant).keys() & set(IDS) - {"null", "Guest"})
     said = [
-        {word.pair for word in words(warehouse, tenant, [(one, other), (other, one)], "", 2**63)}
+        {each.pair for each in statements(warehouse, tenant, [(one, other), (other, one)], "", 2**63)}
         for one, other in combinations(known, 2)
     ]
     pairs = [pair for pair, of_pair in zip(combinations(known, 2), said, strict=True) if not of_pair]

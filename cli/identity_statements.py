@@ -76,7 +76,7 @@ _NOBODY = """
 
 
 @dataclass(frozen=True)
-class Word:
+class Statement:
     """What a row of mappings, or all events of a kind (`count` of them), said of a pair, first `at`, last `until`."""
 
     pair: Pair
@@ -89,7 +89,9 @@ class Word:
     count: int = 1
 
 
-def words(warehouse: Warehouse, tenant: str, pairs: Collection[Pair], distinct_id: str, seq: int) -> list[Word]:
+def statements(
+    warehouse: Warehouse, tenant: str, pairs: Collection[Pair], distinct_id: str, seq: int
+) -> list[Statement]:
     """All that loads up to `seq` said of these pairs, and of pairs with this id ('': only of the pairs), by time."""
     ordered = list(pairs)
     names = {
@@ -108,7 +110,7 @@ def words(warehouse: Warehouse, tenant: str, pairs: Collection[Pair], distinct_i
         ) in client.query(_MAPPINGS, parameters=names).result_rows:  # fmt: skip
             by_command = commands.is_path(path)
             found.append(
-                Word(
+                Statement(
                     pair=(anonymous_id, user_id),
                     kind=kind,
                     at=utc(committed_at if by_command else first_seen_at or created_at),
@@ -124,9 +126,9 @@ def words(warehouse: Warehouse, tenant: str, pairs: Collection[Pair], distinct_i
             ).result_rows:
                 source = _source_of_event(client, names, event)
                 found.append(
-                    Word((anonymous_id, user_id), kind, utc(first), utc(last), False, False, source, int(count))
+                    Statement((anonymous_id, user_id), kind, utc(first), utc(last), False, False, source, int(count))
                 )
-    return sorted(found, key=lambda word: (word.at is None, word.at, word.pair, word.source))
+    return sorted(found, key=lambda each: (each.at is None, each.at, each.pair, each.source))
 
 
 def _source_of_event(client: Client, names: dict[str, object], event: tuple[str, object, str]) -> str:
