@@ -201,6 +201,12 @@ def test_loads_of_the_command_are_materializations_of_the_day_they_came(landing:
     assert event is not None and event.asset_materialization is not None
     assert (event.asset_materialization.tags or {})["dagster/data_version"] == "2"
 
+    raw = landing.warehouse.settings.raw_database
+    with landing.warehouse.client() as client:
+        ledger.withdraw(client, raw, [line for line in ledger.newest_first(client, raw) if line.table == "events"])
+    assert told() == ["events", "rejected_rows", "loads"], "what is withdrawn is recorded as well"
+    assert landing.materializations(today().isoformat())[0]["rows accepted"] == 0
+
 
 def test_a_day_that_failed_stays_red_whatever_is_loaded_by_hand(landing: Landing, tmp_path: Path) -> None:
     now = today().isoformat()
