@@ -2,11 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.warehouse.house import House
+from tests.warehouse.store import Store
 from warehouse.connection import Warehouse
 
 
 @pytest.fixture
-def house(warehouse: Warehouse) -> Iterator[House]:
+def store(warehouse: Warehouse) -> Iterator[Store]:
     with warehouse.client() as client:
-        yield House(warehouse, client)
+        yield Store(warehouse, client)

@@ -11,7 +11,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.httpclient import HttpClient
 
-from tests.warehouse.house import House
+from tests.warehouse.store import Store
 from warehouse import publishing
 from warehouse.errors import FootfallError
 
@@ -56,63 +56,63 @@ def die_after(monkeypatch: pytest.MonkeyPatch) -> Any:
     return arm
 
 
-def candidate_of_everything(house: House) -> None:
+def candidate_of_everything(store: Store) -> None:
     """Version 1 published; the candidate of version 2 replaces, adds and takes away tables and a view."""
-    publishing.prepare(house.warehouse, full_refresh=True)
-    house.build(1, "sessions", "users", "old_mart")
-    house.do("CREATE VIEW $next.people AS SELECT id, version FROM $next.users")
-    publishing.publish(house.warehouse)
-    publishing.prepare(house.warehouse)
-    house.build(2, "sessions", "users", "new_mart")
-    house.do("DROP TABLE $next.old_mart")
-    house.do("CREATE OR REPLACE VIEW $next.people AS SELECT id, version FROM $next.sessions")
+    publishing.prepare(store.warehouse, full_refresh=True)
+    store.build(1, "sessions", "users", "old_mart")
+    store.do("CREATE VIEW $next.people AS SELECT id, version FROM $next.users")
+    publishing.publish(store.warehouse)
+    publishing.prepare(store.warehouse)
+    store.build(2, "sessions", "users", "new_mart")
+    store.do("DROP TABLE $next.old_mart")
+    store.do("CREATE OR REPLACE VIEW $next.people AS SELECT id, version FROM $next.sessions")
 
 
 OLD = {"sessions", "users", "old_mart", "people"}
 NEW = {"sessions", "users", "new_mart", "people"}
 
 
-def whole_version(house: House) -> int:
+def whole_version(store: Store) -> int:
     """The version that is published; fails if it is a mixture."""
-    names = house.names(house.published)
+    names = store.names(store.published)
     assert names in (OLD, NEW)
     version = 1 if names == OLD else 2
-    assert house.versions(*names) == [version] * 4
+    assert store.versions(*names) == [version] * 4
     return version
 
 
 def test_a_crash_at_any_step_of_publishing_and_rolling_back_ends_in_one_whole_version(
-    house: House, die_after: Any
+    store: Store, die_after: Any
 ) -> None:
     finished = False
     statements, outcomes = 0, []
     while not finished:
-        candidate_of_everything(house)
+        candidate_of_everything(store)
         die_after(statements)
         try:
-            publishing.publish(house.warehouse)
+            publishing.publish(store.warehouse)
             finished = True
         except Dies:
             pass
         die_after(None)
-        recovered = publishing.recover(house.warehouse)
-        outcomes.append((recovered, whole_version(house)))
-        assert not publishing.recover(house.warehouse)
+        recovered = publishing.recover(store.warehouse)
+        outcomes.append((recovered, whole_version(store)))
+        assert not publishing.recover(store.warehouse)
         if outcomes[-1][1] == 1:
-            publishing.publish(house.warehouse)  # the same command again
-        assert whole_version(house) == 2
+            publishing.publish(store.warehouse)  # the same command again
+        assert whole_version(store) == 2
 
         # The same crash, on the way back.
         die_after(statements)
         try:
-            publishing.rollback(house.warehouse)
+            publishing.rollback(store.warehouse)
         except Dies:
             die_after(None)
-            publishing.recover(house.warehouse)
-            if whole_version(house) == 2:
-                publishing.rollback(house.warehouse)
+            publishing.recover(store.warehouse)
+            if whole_version(store) == 2:
+                publishing.rollback(store.warehouse)
         die_after(None)
-        assert whole_version(house) == 1
+        assert whole_version(store) == 1
         statements += 1
     # Old versions until it is journalled, then new ones only, each of them finished by recover; at last no crash.
     assert outcomes == [*sorted(outcomes[:-1]), (False, 2)]
@@ -121,24 +121,24 @@ def test_a_crash_at_any_step_of_publishing_and_rolling_back_ends_in_one_whole_ve
 
 
 def test_a_crash_at_any_step_of_preparing_leaves_the_published_version_and_can_be_repeated(
-    house: House, die_after: Any
+    store: Store, die_after: Any
 ) -> None:
-    candidate_of_everything(house)
-    publishing.publish(house.warehouse)
+    candidate_of_everything(store)
+    publishing.publish(store.warehouse)
     finished, statements = False, 0
     while not finished:
         die_after(statements)
         try:
-            publishing.prepare(house.warehouse)
+            publishing.prepare(store.warehouse)
             finished = True
         except Dies:
             statements += 1
         die_after(None)
-        assert whole_version(house) == 2
+        assert whole_version(store) == 2
     assert statements > 8
-    assert house.names(house.next) == NEW
-    publishing.publish(house.warehouse)
-    assert whole_version(house) == 2
+    assert store.names(store.next) == NEW
+    publishing.publish(store.warehouse)
+    assert whole_version(store) == 2
 
 
 PUBLISHER = """
@@ -151,10 +151,10 @@ with connect(get_settings()) as warehouse:
 """
 
 
-def test_killed_while_publishing(house: House) -> None:
+def test_killed_while_publishing(store: Store) -> None:
     for delay in (0.005, 0.015, 0.03, 0.05):
-        candidate_of_everything(house)
-        environment = os.environ | house.warehouse.environment()
+        candidate_of_everything(store)
+        environment = os.environ | store.warehouse.environment()
         process = subprocess.Popen(
             [sys.executable, "-c", PUBLISHER], env=environment, stdout=subprocess.PIPE, text=True
         )
@@ -164,18 +164,18 @@ def test_killed_while_publishing(house: House) -> None:
         process.kill()
         process.communicate()
         time.sleep(0.05)  # a statement that the server already has may still end
-        publishing.recover(house.warehouse)
-        if whole_version(house) == 1:
-            publishing.publish(house.warehouse)
-        assert whole_version(house) == 2
+        publishing.recover(store.warehouse)
+        if whole_version(store) == 1:
+            publishing.publish(store.warehouse)
+        assert whole_version(store) == 2
 
 
 def test_a_swap_that_somebody_undoes_meanwhile_is_not_called_published(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.publish(1, "sessions", "users")
-    publishing.prepare(house.warehouse)
-    house.build(2, "sessions", "users")
+    store.publish(1, "sessions", "users")
+    publishing.prepare(store.warehouse)
+    store.build(2, "sessions", "users")
     command = HttpClient.command
 
     def twice(client: HttpClient, cmd: str, *args: Any, **kwargs: Any) -> Any:
@@ -185,16 +185,16 @@ def test_a_swap_that_somebody_undoes_meanwhile_is_not_called_published(
 
     monkeypatch.setattr(HttpClient, "command", twice)
     with pytest.raises(FootfallError, match="not complete: sessions, users"):
-        publishing.publish(house.warehouse)
+        publishing.publish(store.warehouse)
     monkeypatch.undo()
-    assert publishing.recover(house.warehouse)
-    assert house.versions("sessions", "users") == [2, 2]
+    assert publishing.recover(store.warehouse)
+    assert store.versions("sessions", "users") == [2, 2]
 
 
 def test_where_the_server_swaps_one_pair_in_a_statement_they_go_one_by_one(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    candidate_of_everything(house)
+    candidate_of_everything(store)
     command, swaps = HttpClient.command, []
 
     def one_pair(client: HttpClient, cmd: str, *args: Any, **kwargs: Any) -> Any:
@@ -205,35 +205,35 @@ def test_where_the_server_swaps_one_pair_in_a_statement_they_go_one_by_one(
         return command(client, cmd, *args, **kwargs)
 
     monkeypatch.setattr(HttpClient, "command", one_pair)
-    publishing.publish(house.warehouse)
-    assert whole_version(house) == 2
+    publishing.publish(store.warehouse)
+    assert whole_version(store) == 2
     assert swaps == [1, 3, 1, 1, 1, 1]  # a new table, three pairs at once, refused; each; the one that goes
-    publishing.rollback(house.warehouse)
-    assert whole_version(house) == 1
+    publishing.rollback(store.warehouse)
+    assert whole_version(store) == 1
 
 
-def test_a_swap_that_cannot_be_finished_says_so_and_a_full_refresh_is_the_way_out(house: House, die_after: Any) -> None:
-    candidate_of_everything(house)
+def test_a_swap_that_cannot_be_finished_says_so_and_a_full_refresh_is_the_way_out(store: Store, die_after: Any) -> None:
+    candidate_of_everything(store)
     die_after(8)  # the journal and some of the exchanges
     with pytest.raises(Dies):
-        publishing.publish(house.warehouse)
+        publishing.publish(store.warehouse)
     die_after(None)
-    house.do("DROP TABLE IF EXISTS $next.users")
-    house.do("DROP TABLE IF EXISTS $published.users")
+    store.do("DROP TABLE IF EXISTS $next.users")
+    store.do("DROP TABLE IF EXISTS $published.users")
     with pytest.raises(FootfallError, match="changed by hand") as caught:
-        publishing.prepare(house.warehouse)
+        publishing.prepare(store.warehouse)
     assert "--full-refresh" in caught.value.next_step
-    house.publish(3, "sessions", "users")
-    assert house.versions("sessions", "users") == [3, 3]
+    store.publish(3, "sessions", "users")
+    assert store.versions("sessions", "users") == [3, 3]
 
 
-def test_what_a_killed_build_still_runs_is_ended_by_the_next(house: House) -> None:
-    house.publish(1, "users")
-    house.do("CREATE TABLE $next.slow (id UInt64) ENGINE = MergeTree ORDER BY id")
+def test_what_a_killed_build_still_runs_is_ended_by_the_next(store: Store) -> None:
+    store.publish(1, "users")
+    store.do("CREATE TABLE $next.slow (id UInt64) ENGINE = MergeTree ORDER BY id")
     ended: list[str] = []
 
     def orphan() -> None:
-        with house.warehouse.client(house.next) as client:
+        with store.warehouse.client(store.next) as client:
             try:
                 client.command("INSERT INTO slow SELECT sleepEachRow(1) FROM numbers(100) SETTINGS max_block_size = 1")
             except DatabaseError as error:
@@ -242,9 +242,9 @@ def test_what_a_killed_build_still_runs_is_ended_by_the_next(house: House) -> No
     thread = threading.Thread(target=orphan)
     thread.start()
     at_work = "SELECT count() FROM system.processes WHERE current_database = '$next' AND query_kind = 'Insert'"
-    while house.rows(at_work) == [(0,)]:
+    while store.rows(at_work) == [(0,)]:
         time.sleep(0.05)
-    publishing.prepare(house.warehouse)
-    assert house.rows(at_work) == [(0,)]
+    publishing.prepare(store.warehouse)
+    assert store.rows(at_work) == [(0,)]
     thread.join(10)
     assert "QUERY_WAS_CANCELLED" in ended[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingest import ledger, raw_tables
-from tests.warehouse.house import House
+from tests.warehouse.store import Store
 from warehouse import lease, publishing
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
@@ -125,18 +125,18 @@ def test_after_a_kill_another_home_takes_over_once_the_holder_is_silent_for_too_
             assert time.monotonic() - started > 1
 
 
-def test_a_writer_that_slept_too_long_publishes_nothing(house: House, tmp_path: Path) -> None:
-    house.publish(1, "users")
-    publishing.prepare(house.warehouse)
-    house.build(2, "users")
-    with holder(house.warehouse, tmp_path / "elsewhere", stale=2, then="publish") as process:
+def test_a_writer_that_slept_too_long_publishes_nothing(store: Store, tmp_path: Path) -> None:
+    store.publish(1, "users")
+    publishing.prepare(store.warehouse)
+    store.build(2, "users")
+    with holder(store.warehouse, tmp_path / "elsewhere", stale=2, then="publish") as process:
         process.send_signal(signal.SIGSTOP)
-        with exclusive(house.warehouse, "build", wait_seconds=60):
+        with exclusive(store.warehouse, "build", wait_seconds=60):
             process.send_signal(signal.SIGCONT)
             _, errors = process.communicate("\n", timeout=60)
             assert "another one writes to this warehouse now" in errors
             assert process.returncode == 1
-    assert house.versions("users") == [1]
+    assert store.versions("users") == [1]
 
 
 def test_a_writer_that_slept_too_long_is_interrupted_at_what_it_does(warehouse: Warehouse, tmp_path: Path) -> None:

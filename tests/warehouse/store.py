@@ -8,7 +8,7 @@ from warehouse import publishing
 from warehouse.connection import Warehouse
 
 
-class House:
+class Store:
     """Every row of version n says n."""
 
     def __init__(self, warehouse: Warehouse, client: Client) -> None:
