@@ -14,7 +14,6 @@ from benchmarks.generate import write_days
 from ingest.loading import load_paths
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
-from warehouse import publishing
 from warehouse.connection import Warehouse, connect
 from warehouse.ports import free_ports
 
@@ -144,7 +143,7 @@ def test_a_full_refresh_stores_the_tables_twice(disk: Disk) -> None:
     assert disk.tables("next") <= (1 + FEED_SHARE) * published
     twice = disk.tables("raw") + published + disk.tables("next") + ALLOWANCE
     assert disk.occupied(twice) <= twice
-    publishing.publish(disk.warehouse)
+    disk.builder.publish()
     assert disk.occupied(twice) <= twice
 
 
@@ -161,5 +160,5 @@ def test_a_small_build_stores_what_it_writes_and_drops_the_version_before_the_pr
         assert 0 < written < 0.1 * published
         at_most = disk.tables("raw") + published + written + ALLOWANCE
         assert disk.occupied(at_most) <= at_most
-        publishing.publish(disk.warehouse)
+        disk.builder.publish()
         assert disk.occupied(at_most) <= at_most

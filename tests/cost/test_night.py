@@ -14,11 +14,9 @@ from benchmarks.generate import write_days
 from benchmarks.single_pass import marts, plain_queries, view_of
 from expectations.runner import read_suites, run_suites
 from ingest.loading import load_paths
-from orchestration.plan import make_plan
 from tests.cli.conftest import footfall_of
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
-from warehouse import publishing
 from warehouse.connection import Warehouse, connect
 from warehouse.ports import free_ports
 
@@ -188,7 +186,7 @@ def _rows_read(warehouse: Warehouse, query: str, database: str, table: str, at_m
 
 def test_a_build_with_nothing_to_do_is_quick_and_touches_nothing(night: Night) -> None:
     warehouse = night.warehouse
-    publishing.publish(warehouse, publishing.Version("the night's", make_plan(warehouse).project_hash))
+    night.builder.publish()
     before, began = _tables(warehouse), _now(warehouse)
 
     started = time.monotonic()
@@ -247,7 +245,7 @@ def _login(night: Night, user_id: str, whose: str) -> Login:
     night.builder.build(publish=False)
     assert all(result.success for result in run_suites(warehouse, warehouse.settings.next_database, read_suites()))
     rows = _rows_by_node(warehouse, began)
-    publishing.publish(warehouse)
+    night.builder.publish()
     with warehouse.client(warehouse.settings.database) as client:
         of_somebody = client.query(
             "SELECT uniqExact(user_id), any(user_id) FROM identities"

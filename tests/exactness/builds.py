@@ -33,6 +33,7 @@ class Builder:
     project: Path = PROJECT
     standing: dict[str, File] = field(default_factory=dict)
     runner: dbtRunner | None = None
+    built_with: str = ""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -63,9 +64,14 @@ class Builder:
             plan = make_plan(self.warehouse, full_refresh=full_refresh)
             begin(self.warehouse, plan)
             self._run_dbt(["--full-refresh"] if plan.full_refresh else [])
+        self.built_with = plan.project_hash
         if publish:
-            publishing.publish(self.warehouse, publishing.Version("", plan.project_hash))
+            self.publish()
         return plan
+
+    def publish(self) -> None:
+        """Publish what was built last."""
+        publishing.publish(self.warehouse, publishing.Version("", self.built_with))
 
     def _run_dbt(self, more: list[str]) -> None:
         artifacts = artifacts_of(self.warehouse)
