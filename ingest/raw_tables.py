@@ -35,7 +35,9 @@ def create(warehouse: Warehouse) -> None:
             }
             if _is_outdated(client, names | of_table):
                 for name in (of_table["accepted"], of_table["rejected"], incoming):
-                    client.command("DROP TABLE {raw:Identifier}.{name:Identifier}", parameters=names | {"name": name})
+                    client.command(
+                        "DROP TABLE IF EXISTS {raw:Identifier}.{name:Identifier}", parameters=names | {"name": name}
+                    )
             for statement in statements(INCOMING_TABLES.read_text(encoding="utf-8")):
                 client.command(statement, parameters=names | of_table)
 
