@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.orchestration.browser import browser_page
 from tests.orchestration.conftest import commit_load, published_people, start, tiny_project
 from tests.orchestration.listener import Listener, listening
 from warehouse.connection import Warehouse
@@ -34,6 +35,7 @@ query($id: ID!) { runOrError(runId: $id) { ... on Run {
     eventConnection(limit: 1000) { events { __typename ... on MessageEvent { message } } }
 } } }
 """
+RUNS = "query { runsOrError { ... on Runs { results { runId } } } }"
 TABLE = """
 query($key: AssetKeyInput!) {
     assetNodeOrError(assetKey: $key) { ... on AssetNode {
@@ -143,6 +145,10 @@ class Ui:
     def runs_of(self, name: str) -> list[str]:
         """The runs that materialized a table, the latest first."""
         return [each["runId"] for each in self.table(name)["assetOrError"]["assetMaterializations"]]
+
+    def runs(self) -> list[str]:
+        """All runs, the latest first."""
+        return [run["runId"] for run in self.ask(RUNS)["runsOrError"]["results"]]
 
     def figures(self, name: str) -> dict[str, float]:
         """The numbers of a table's latest materialization."""
@@ -260,3 +266,27 @@ def test_checks_alone_look_at_what_is_published_and_change_nothing(ui: Ui) -> No
     assert (ui.check()["runId"], ui.check()["status"]) == (bad.id, "FAILED")
     assert bad.status == "FAILURE", "so that somebody is told"
     assert ui.runs_of("people") == ui.runs_of("published") == before
+
+
+def test_a_click_on_materialize_in_a_browser_builds_and_the_page_shows_it(ui: Ui) -> None:
+    ui.load("ada", "ben")
+    before = ui.runs()
+    with browser_page() as page:
+
+        def until_there(holds: Callable[[], bool]) -> None:
+            # While Playwright waits the page goes on; while Python sleeps it does not.
+            until(lambda: page.wait_for_timeout(500) is None and holds())
+
+        page.goto(f"http://127.0.0.1:{ui.port}/assets/people")
+        page.get_by_role("button", name="Materialize").first.click()
+        # Dagster asks first if something upstream has never been materialized.
+        sure = page.get_by_role("button", name="Confirm")
+        until_there(lambda: sure.is_visible() or len(ui.runs()) > len(before))
+        if sure.is_visible():
+            sure.click()
+        until_there(lambda: len(ui.runs()) > len(before))
+        run = ui.wait(ui.runs()[0])
+        assert run.status == "SUCCESS", run.messages
+        assert ui.runs_of("people")[0] == run.id
+        page.reload()
+        page.get_by_text("Row count").first.wait_for()
