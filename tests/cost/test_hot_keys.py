@@ -157,7 +157,7 @@ def test_hot_keys_are_named(builds: Builds) -> None:
             "SELECT count(), max(touches) FROM (SELECT count() AS touches FROM attribution_credit"
             " WHERE user_id = 'user-hot' AND model = 'linear' GROUP BY conversion_event_id)"
         ).first_row
-        # in the candidate's database, which holds the version before by now
+        # in the candidate's database, which holds the previous version by now
         tenant, user, events = client.query(
             "SELECT tenant_id, user_id, events_count FROM {next:Identifier}.users ORDER BY events_count DESC LIMIT 1",
             parameters={"next": builds.warehouse.settings.next_database},

@@ -54,7 +54,7 @@ def test_each_failure_is_a_sentence_with_its_reason_and_all_suites_run(warehouse
     ]
     assert "unexpected count 1" in checked.failures[0]
     assert "could not be checked" in checked.failures[1]
-    assert [doubt.partition(":")[0] for doubt in checked.warnings] == ["few ids"]
+    assert [warning.partition(":")[0] for warning in checked.warnings] == ["few ids"]
 
 
 def test_a_warning_alone_is_a_success(warehouse: Warehouse, sessions: str) -> None:
