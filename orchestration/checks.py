@@ -11,6 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from expectations.runner import Suite, SuiteResult, read_suites
 from orchestration.dbt_run import NodeResult
 from orchestration.model_assets import MANIFEST, MODEL_SPECS, PROJECT, TRANSLATOR
+from orchestration.project import project_dir
 from warehouse.connection import Warehouse
 from warehouse.publishing import UNPUBLISHED
 
@@ -25,6 +26,8 @@ _SHOWN_COLUMNS = frozenset({
 })  # fmt: skip
 
 _HASH = "lower(hex(sipHash64Keyed(({{key:UInt64}}, {{key:UInt64}}), toString(`{}`))))"
+# What is named so exists where a build works, and is never published.
+_ONLY_IN_BUILDS = re.compile(rf"\b({'|'.join(UNPUBLISHED)})")
 
 Evaluation = dg.AssetCheckEvaluation
 
@@ -70,16 +73,13 @@ DBT_CHECKS = _dbt_checks()
 
 _KEYS = {spec.key.path[-1]: spec.key for spec in MODEL_SPECS.values()}
 # A suite for a table that the project does not have (a project of one's own) has nothing to say.
-SUITES = [suite for suite in read_suites() if suite.table in _KEYS]
+SUITES = [suite for suite in read_suites(project_dir() / "expectations") if suite.table in _KEYS]
 
 
 def _expectation_check(table: str, entry: Mapping[str, Any]) -> dg.AssetCheckSpec:
     stops = entry.get("severity") != "warning"
     description = f"{_sentence(entry['why'])} {_consequence(stops)}"
-    name = _slug(entry["why"])
-    if any(spec.asset_key == _KEYS[table] and spec.name == name for spec in DBT_CHECKS.values()):
-        name = f"{name}_too"  # a dbt test says the same
-    return dg.AssetCheckSpec(name=name, asset=_KEYS[table], description=description, blocking=stops)
+    return dg.AssetCheckSpec(name=_slug(entry["why"]), asset=_KEYS[table], description=description, blocking=stops)
 
 
 EXPECTATION_CHECKS = {
@@ -113,14 +113,19 @@ def published_tests(wanted: Iterable[dg.AssetCheckKey]) -> list[str]:
 
 
 def wanted_suites(wanted: Iterable[dg.AssetCheckKey]) -> list[Suite]:
-    """The suites with the wanted expectations alone."""
+    """The suites with those of the wanted expectations that can be run on the published tables."""
     keys = set(wanted)
     suites = (
         Suite(
             suite.table,
-            tuple(entry for entry in suite.expectations if EXPECTATION_CHECKS[suite.table, entry["why"]].key in keys),
+            tuple(
+                entry
+                for entry in suite.expectations
+                if EXPECTATION_CHECKS[suite.table, entry["why"]].key in keys and not _ONLY_IN_BUILDS.search(str(entry))
+            ),
         )
         for suite in SUITES
+        if not suite.table.startswith(UNPUBLISHED)
     )
     return [suite for suite in suites if suite.expectations]
 

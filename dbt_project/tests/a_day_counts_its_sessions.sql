@@ -1,41 +1,36 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
-with touched as (
-    select tenant_id, date from {{ ref('changed_session_days') }}
-    union distinct
+with days as (
     select tenant_id, date from {{ ref('session_stats_daily') }} where {{ of_this_build() }}
     union distinct
     select tenant_id, session_date as date from {{ ref('sessions') }} where {{ of_this_build() }}
 ),
 
-days as (
+counts as (
     select
         tenant_id,
         date,
-        sum(sessions_count) as sessions_count,
-        sum(new_users_count) as new_users_count
+        toInt64(sessions_count) as more_sessions,
+        toInt64(new_users_count) as more_new_people,
+        revenue as more_revenue
     from {{ ref('session_stats_daily') }}
-    where (tenant_id, date) in (select tenant_id, date from touched)
-    group by tenant_id, date
-),
-
-counted as (
+    where (tenant_id, date) in (days)
+    union all
     select
         tenant_id,
         session_date as date,
-        count() as sessions_count,
-        sum(is_first_session) as new_users_count
+        -1 as more_sessions,
+        -toInt64(is_first_session) as more_new_people,
+        -revenue as more_revenue
     from {{ ref('sessions') }}
-    where (tenant_id, session_date) in (select tenant_id, date from touched)
-    group by tenant_id, date
+    where (tenant_id, session_date) in (days)
 )
 
 select
-    if(days.tenant_id != '', days.tenant_id, counted.tenant_id) as tenant_id,
-    greatest(days.date, counted.date) as date,
-    days.sessions_count as sessions_count,
-    counted.sessions_count as counted_sessions_count
-from days
-full join counted on days.tenant_id = counted.tenant_id and days.date = counted.date
-where
-    days.sessions_count != counted.sessions_count
-    or days.new_users_count != counted.new_users_count
+    tenant_id,
+    date,
+    sum(more_sessions) as more_sessions_by_day,
+    sum(more_new_people) as more_new_people_by_day,
+    sum(more_revenue) as more_revenue_by_day
+from counts
+group by tenant_id, date
+having more_sessions_by_day != 0 or more_new_people_by_day != 0 or more_revenue_by_day != 0

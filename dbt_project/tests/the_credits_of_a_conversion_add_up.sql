@@ -8,7 +8,12 @@ with models as (
         sum(credit) as total_credit,
         sum(credited_revenue) as total_revenue
     from {{ ref('attribution_credit') }}
-    where {{ of_this_build() }}
+    where
+        (tenant_id, user_id, conversion_at, conversion_event_id) in (
+            select tenant_id, user_id, conversion_at, conversion_event_id
+            from {{ ref('attribution_credit') }}
+            where {{ of_this_build() }}
+        )
     group by tenant_id, conversion_at, conversion_event_id, model
 )
 

@@ -36,6 +36,8 @@ READS_MORE = {
     "model.footfall.changed_identity_scope": 0.07,
     # a safety net: all rows of the tenant in four tables, but only two columns
     "test.footfall.every_event_is_counted_once": 0.07,
+    # new names of events are looked for in four weeks of hours, which here are half of the history
+    "expectations": 0.1,
 }
 # The least that a look-up reads is a granule, 8192 rows as a rule. This history is some sixty times smaller than one
 # of which that is little, so let its granules be, too.

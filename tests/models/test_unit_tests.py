@@ -228,3 +228,73 @@ def test_definitions_of_what_never_occurred_are_a_warning(project: Project) -> N
         "every_step_of_a_funnel_occurred": ("warn", 1),
         "both_sides_of_a_retention_definition_occurred": ("warn", 1),
     }
+
+
+# What the tests below read of each table, after two builds that went well: the second wrote the rows of 5.
+WENT_WELL = [
+    "TRUNCATE TABLE int_build_range",
+    "INSERT INTO int_build_range (from_seq, to_seq) VALUES (4, 5)",
+    "INSERT INTO sessions (tenant_id, user_id, session_id, session_key, session_start, session_end, session_date,"
+    " is_first_session, revenue, _build_seq) VALUES"
+    " ('t', 'u', 'old', 'k', '2026-01-01 10:00:00', '2026-01-01 11:00:00', '2026-01-01', 1, 1, 4),"
+    " ('t', 'u', 'new', 'k', '2026-01-01 12:00:00', '2026-01-01 13:00:00', '2026-01-01', 0, 2, 5),"
+    " ('t', 'u', 'far', 'k', '2026-02-01 12:00:00', '2026-02-01 13:00:00', '2026-02-01', 0, 2, 4)",
+    "INSERT INTO session_stats_daily (tenant_id, date, sessions_count, users_count, new_users_count, revenue,"
+    " _build_seq) VALUES ('t', '2026-01-01', 2, 1, 1, 3, 5), ('t', '2026-02-01', 1, 1, 0, 2, 4)",
+    "INSERT INTO users (tenant_id, user_id, events_count, pageviews_count, sessions_count, _build_seq) VALUES"
+    " ('t', 'u', 7, 3, 3, 5)",
+    "INSERT INTO user_attribution (tenant_id, user_id, sessions_count, _build_seq) VALUES ('t', 'u', 3, 5)",
+    "INSERT INTO attribution_credit (tenant_id, user_id, conversion_at, conversion_event_id, model, credit, _build_seq)"
+    " SELECT 't', 'u', '2026-01-01 12:30:00', 'e', 'model ' || number, 1, 5 FROM numbers(5)",
+    "INSERT INTO identity_conflicts (tenant_id, anonymous_id, rejected_user_id, kept_user_id, _build_seq) VALUES"
+    " ('t', 'a', 'v', 'u', 5)",
+    "INSERT INTO funnel_steps (tenant_id, funnel_id, step_number, mode, _build_seq) VALUES"
+    " ('t', 'f', 1, 'ordered', 4), ('t', 'f', 2, 'ordered', 4), ('t', 'any', 1, 'unordered', 4)",
+    "INSERT INTO funnel_conversions_daily (tenant_id, funnel_id, entry_date, step_number, users_count,"
+    " conversion_from_first, _build_seq) VALUES ('t', 'f', '2026-01-01', 1, 5, 1, 5),"
+    " ('t', 'f', '2026-01-01', 2, 3, 0.6, 5)",
+]
+# One mistake for each test, in one row.
+MISTAKES = {
+    "a_day_counts_its_sessions": (
+        "INSERT INTO sessions (tenant_id, user_id, session_id, session_key, session_start, session_end, session_date,"
+        " _build_seq) VALUES ('t', 'u', 'x', 'x', '2026-02-01 09:00:00', '2026-02-01 09:00:00', '2026-02-01', 5)"
+    ),
+    "a_day_makes_sense": "ALTER TABLE session_stats_daily UPDATE bounce_rate = 2 WHERE date = '2026-01-01'",
+    "sessions_of_one_key_do_not_overlap": (
+        "ALTER TABLE sessions UPDATE session_end = '2026-01-01 12:30:00' WHERE session_id = 'old'"
+    ),
+    "everybody_has_an_attribution": "TRUNCATE TABLE user_attribution",
+    "a_person_makes_sense": "ALTER TABLE users UPDATE pageviews_count = 8 WHERE 1",
+    "the_credits_of_a_conversion_add_up": (
+        "INSERT INTO attribution_credit (tenant_id, user_id, conversion_at, conversion_event_id, model, session_id,"
+        " credit, _build_seq) VALUES ('t', 'u', '2026-01-01 12:30:00', 'e', 'model 1', 'gone', 0.5, 4)"
+    ),
+    "a_credit_is_a_share": (
+        "ALTER TABLE attribution_credit UPDATE credit = 1.5 WHERE model = 'model 2' AND _build_seq = 5"
+    ),
+    "a_conflict_is_between_two_people": "ALTER TABLE identity_conflicts UPDATE kept_user_id = 'v' WHERE 1",
+    "a_funnel_in_order_only_narrows": (
+        "ALTER TABLE funnel_conversions_daily UPDATE users_count = 9 WHERE step_number = 2"
+    ),
+    "a_conversion_from_the_first_step_is_a_share": (
+        "ALTER TABLE funnel_conversions_daily UPDATE conversion_from_first = 1.8 WHERE step_number = 2"
+    ),
+}
+
+
+def test_each_data_test_finds_the_row_that_is_wrong(project: Project) -> None:
+    def found() -> dict[str, int]:
+        ran = project.dbt("test", "--select", *MISTAKES)
+        results = project.artifact("run_results")["results"]
+        assert len(results) == len(MISTAKES), ran.stdout
+        assert not [result["message"] for result in results if result["status"] == "error"]
+        return {result["unique_id"].split(".")[2]: result["failures"] for result in results}
+
+    with project.warehouse.client(project.warehouse.settings.next_database) as client:
+        for statement in WENT_WELL:
+            client.command(statement)
+        assert found() == dict.fromkeys(MISTAKES, 0)
+        for statement in MISTAKES.values():
+            client.command(statement, settings={"mutations_sync": 1})
+    assert found() == dict.fromkeys(MISTAKES, 1)

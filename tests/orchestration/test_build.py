@@ -99,12 +99,21 @@ def test_a_failed_dbt_test_publishes_nothing_and_is_named(footfall: Footfall, wa
     assert "accepted_values_people" in footfall("status").stdout
 
 
+PAGE_VIEWS_ARE_EVENTS = """
+expectations:
+  - why: page views are events
+    type: expect_column_pair_values_a_to_be_greater_than_b
+    kwargs: {column_A: events_count, column_B: pageviews_count, or_equal: true}
+"""
+
+
 def test_a_failed_expectation_publishes_nothing_and_is_named(
     footfall: Footfall, warehouse: Warehouse, project: Path
 ) -> None:
     commit_load(warehouse, 1, "ada")
     people = (project / "models" / "people.sql").read_text()
-    # There is a suite for a table of this name.
+    (project / "expectations").mkdir()
+    (project / "expectations" / "users.yml").write_text(PAGE_VIEWS_ARE_EVENTS)
     (project / "models" / "users.sql").write_text(people.replace("countIf(event = 'page')", "toUInt64(7)"))
     result = footfall("build")
     assert result.returncode == 1

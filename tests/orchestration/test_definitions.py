@@ -73,7 +73,7 @@ def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_lo
     assert seen["job"] == ["build"]
     assert seen["undescribed_checks"] == []
     assert len(seen["checks"]) > 90
-    assert "sessions.a_session_ends_after_it_starts" in seen["checks"]
+    assert "sessions.what_sessions_used_to_carry_they_still_carry" in seen["checks"]
     assert seen["unowned"] == []
     assert seen["groups"]["sessions"] == "sessions"
     assert seen["groups"]["users"] == "people"

@@ -1,0 +1,22 @@
+{{ config(meta={'dagster': {'ref': {'name': 'funnel_conversions_daily'}}}) }}
+with steps as (
+    select
+        tenant_id,
+        funnel_id,
+        entry_date,
+        arraySort(groupArray((step_number, users_count))) as reached
+    from {{ ref('funnel_conversions_daily') }}
+    where
+        {{ of_this_build() }}
+        and (tenant_id, funnel_id) in (
+            select tenant_id, funnel_id from {{ ref('funnel_steps') }} where mode != 'unordered'
+        )
+    group by tenant_id, funnel_id, entry_date
+)
+
+select
+    tenant_id,
+    funnel_id,
+    entry_date
+from steps
+where arrayExists((step, before) -> step.2 > before.2, arrayPopFront(reached), arrayPopBack(reached))
