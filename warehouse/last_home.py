@@ -16,9 +16,10 @@ def remember(home: Path, file: Path = LAST_HOME) -> None:
 
     Homes in the system's folder for temporary files are for trials: they are neither told of nor remembered.
     """
-    if home.is_relative_to(Path(tempfile.gettempdir()).absolute()):
-        return
-    with suppress(OSError):  # of a checkout that may not be written to, or read, nothing is remembered
+    # Of a checkout that may not be written to, and on a full disk, nothing is remembered.
+    with suppress(OSError):
+        if home.is_relative_to(Path(tempfile.gettempdir()).absolute()):
+            return
         last = Path(file.read_text().strip()) if file.exists() else home
         if last == home and file.exists():
             return
