@@ -22,13 +22,13 @@ with sides as (
 ),
 
 seen as (
-    select tenant_id, retention_id, 'target' as side
+    select
+        tenant_id,
+        retention_id,
+        arrayJoin(if(max(period_number > 0 and retained_count > 0), ['target', 'return'], ['target'])) as side
     from {{ ref('retention') }}
     where users_count > 0
-    union distinct
-    select tenant_id, retention_id, 'return' as side
-    from {{ ref('retention') }}
-    where period_number > 0 and retained_count > 0
+    group by tenant_id, retention_id
 ),
 
 unseen as (
@@ -40,7 +40,10 @@ unseen as (
         filter,
         matcher_id
     from sides
-    where (tenant_id, retention_id, side) not in (select tenant_id, retention_id, side from seen)
+    where
+        -- any event at all: a tenant has some
+        not (event = '' and filter = '')
+        and (tenant_id, retention_id, side) not in (select tenant_id, retention_id, side from seen)
 )
 
 select

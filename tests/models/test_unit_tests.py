@@ -203,8 +203,24 @@ def test_definitions_of_what_never_occurred_are_a_warning(project: Project) -> N
         "int_funnel_matches": [{"tenant_id": "t", "funnel_id": "f", "step_number": 1}],
         "funnel_conversions_daily": [{"tenant_id": "t", "funnel_id": "g", "step_number": 1, "users_count": 1}],
         "int_retention_definitions": [
-            {"tenant_id": "t", "retention_id": "r", "target_matcher_id": 1, "return_matcher_id": 2},
-            {"tenant_id": "t", "retention_id": "q", "target_matcher_id": 3, "return_matcher_id": 3},
+            {
+                "tenant_id": "t",
+                "retention_id": "r",
+                "target_event": "seen",
+                "target_matcher_id": 1,
+                "return_event": "never",
+                "return_matcher_id": 2,
+            },
+            {
+                "tenant_id": "t",
+                "retention_id": "q",
+                "target_event": "reached",
+                "target_matcher_id": 3,
+                "return_event": "reached",
+                "return_matcher_id": 3,
+            },
+            # any event at all
+            {"tenant_id": "t", "retention_id": "a", "target_matcher_id": 4, "return_matcher_id": 4},
         ],
         "int_retention_days": [{"tenant_id": "t", "matcher_id": 1}],
         "retention": [
