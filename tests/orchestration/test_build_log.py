@@ -39,7 +39,7 @@ def two_published(warehouse: Warehouse) -> None:
     commit_load(warehouse, 1, "ada")
     for minute, (build_id, people) in enumerate({"one": ["ada"], "two": ["ada", "ben"]}.items()):
         start(warehouse, build_id, minute)
-        publish_version(warehouse, 1, build_id, build_id, *people)
+        publish_version(warehouse, 1, build_id, {"people": {"SQL": build_id}}, *people)
         build_log.published(warehouse, build_id)
 
 
@@ -68,20 +68,20 @@ def test_a_build_that_died_between_its_publication_and_the_log_is_published(
     monkeypatch.setenv("FOOTFALL_DBT_PROJECT_DIR", str(project))
     commit_load(warehouse, 1, "ada")
     start(warehouse, "one")
-    publish_version(warehouse, 1, "one", make_plan(warehouse).project_hash, "ada")
+    publish_version(warehouse, 1, "one", make_plan(warehouse).parts, "ada")
     build_log.settle(warehouse)
     (build,) = build_log.builds(warehouse)
     assert (build.status, build.published_at is not None) == ("published", True)
     assert make_plan(warehouse).nothing_to_do
     model = project / "models" / "people.sql"
-    model.write_text(model.read_text() + "\n-- another thought")
-    assert make_plan(warehouse).full_refresh
+    model.write_text(model.read_text().replace("'page'", "'view'"))
+    assert make_plan(warehouse).rebuild == {"people": "SQL"}
 
 
 def test_a_published_build_that_the_log_calls_failed_is_published_after_all(warehouse: Warehouse) -> None:
     commit_load(warehouse, 1, "ada")
     start(warehouse, "one")
-    publish_version(warehouse, 1, "one", "p", "ada")
+    publish_version(warehouse, 1, "one", {"people": {"SQL": "p"}}, "ada")
     build_log.failed(warehouse, "one", ("publish",))
     build_log.settle(warehouse)
     (build,) = build_log.builds(warehouse)
@@ -92,7 +92,7 @@ def test_of_several_builds_that_seem_to_run_only_the_published_one_is_published(
     commit_load(warehouse, 1, "ada")
     start(warehouse, "one")
     start(warehouse, "two", 1)
-    publish_version(warehouse, 1, "two", "p", "ada")
+    publish_version(warehouse, 1, "two", {"people": {"SQL": "p"}}, "ada")
     start(warehouse, "three", 2)
     build_log.settle(warehouse, full_refresh=True)
     assert statuses(warehouse) == {"one": "failed", "two": "published", "three": "failed"}
