@@ -8,14 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def children(parent: int, marker: str) -> list[int]:
-    """The living processes that `parent` started and whose command line contains `marker` (Linux: read from /proc)."""
+def dbt_builds(parent: int) -> list[int]:
+    """The living `dbt build` processes of a footfall command; not the dbt that parses the project before."""
+    # A child that has not become dbt yet has the command line of its parent, `footfall build`, hence both words.
+    return _children(parent, "dbt_process.py\0", "\0build\0")
+
+
+def _children(parent: int, *words: str) -> list[int]:
+    """The living processes that `parent` started and whose command line has all words (Linux: read from /proc)."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             # After the name, which may hold anything but ends at the last parenthesis: state, parent.
             state, its_parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(its_parent) == parent and state != "Z" and marker in (folder / "cmdline").read_text():
+            if int(its_parent) != parent or state == "Z":
+                continue
+            command_line = (folder / "cmdline").read_text()
+            if all(word in command_line for word in words):
                 found.append(int(folder.name))
     return found
 

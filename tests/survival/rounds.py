@@ -15,7 +15,7 @@ import orjson
 
 from tests.exactness.builds import Builder, beside
 from tests.exactness.stories import File, event
-from tests.survival.processes import children, kill, server_of, wait_until
+from tests.survival.processes import dbt_builds, kill, server_of, wait_until
 from warehouse.connection import Warehouse, connect
 from warehouse.settings import Settings
 
@@ -159,7 +159,7 @@ class Home:
 
     def _pids(self, victim: str, command: int) -> list[int]:
         if victim == "dbt":
-            return children(command, "\0build\0")
+            return dbt_builds(command)
         return server_of(self.settings.home) if victim == "warehouse" else [command]
 
     @property

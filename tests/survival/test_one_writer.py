@@ -9,7 +9,7 @@ import pytest
 
 from orchestration import build_log
 from tests.orchestration.conftest import TINY, commit_load, published_people, start
-from tests.survival.processes import children, is_alive, wait_until
+from tests.survival.processes import dbt_builds, is_alive, wait_until
 from warehouse.connection import Warehouse
 
 
@@ -26,8 +26,8 @@ def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(
 
     first = start(warehouse, project, "build")
     try:
-        assert wait_until(lambda: _dbt(first.pid) != [], 120)
-        dbt = _dbt(first.pid)
+        assert wait_until(lambda: dbt_builds(first.pid) != [], 120)
+        dbt = dbt_builds(first.pid)
         second = start(warehouse, project, "build")
         _, said = second.communicate(timeout=120)
         assert second.returncode == 1
@@ -52,8 +52,3 @@ def test_killed_builds_leave_no_dbt_and_two_builds_do_not_meet(
     with dg.DagsterInstance.get() as instance:
         runs = {run.run_id: run.status.value for run in instance.get_runs()}
     assert sorted(runs.values()) == ["FAILURE", "SUCCESS"], f"a killed run must not seem to run for ever: {logged}"
-
-
-def _dbt(parent: int) -> list[int]:
-    """The dbt of a build; not the one that parses the project before."""
-    return children(parent, "\0build\0")
