@@ -121,7 +121,7 @@ def _tables(warehouse: Warehouse) -> "Table | None":
             FROM system.tables
             WHERE database IN ({raw:String}, {published:String})
                 AND total_rows IS NOT NULL
-                AND NOT match(name, '^(int_|incoming_|\\.|tracking_key$|publish_journal$|writer_lease$)')
+                AND NOT match(name, '^(int_|incoming_|\\.|tracking_key$|publish_journal$|writer_lease$|built_models$)')
             ORDER BY database != {raw:String}, name
             """,
             parameters={"raw": settings.raw_database, "published": settings.database},
