@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cli.console import err, out, progress
 from cli.definition_warnings import dropped_since, warnings
-from ingest import landing_folder
+from ingest import files, landing_folder
 from ingest.loading import LoadResult, load_paths
 from ingest.spellings import FUNNEL_STEPS, RETENTION_DEFINITIONS
 from warehouse.connection import Warehouse, connect
@@ -45,6 +45,8 @@ def load(
             results.append(result)
             out().print(line(result))
             how_far(f"Loading {table}: {len(results)} files done")
+    for left in files.left_alone(paths):
+        out().print(f"left alone {left}")
     if table in (FUNNEL_STEPS, RETENTION_DEFINITIONS):
         loaded = [result.load_id for result in results if result.status in ("loaded", "superseded")]
         skipped = [result.load_id for result in results if result.status == "skipped"]

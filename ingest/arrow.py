@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.files import FileProblem
+from ingest.file_problem import FileProblem
 
 
 @dataclass(frozen=True)

@@ -12,53 +12,56 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ingest import arrow
-from ingest.files import FileProblem, without_mark
+from ingest.csv_dialect import Dialect, dialect_of
+from ingest.file_problem import FileProblem
+from ingest.unpacking import CHUNK, Readable, without_mark
 
-# Of bytes read at a time.
-_CHUNK = 1 << 20
 # A row must fit into one block; a few blocks are in memory at a time.
 _BLOCK = 32 << 20
 # Bytes that are no UTF-8 pass through the CSV reader as characters of the private use area, from here on.
 _FOREIGN = 0xF700
 
 
-def names_of(head: bytes) -> list[str]:
-    """The header of a CSV file; a column without a name is called after its place.
+def header_of(head: bytes) -> list[str]:
+    """The cells of the first row of a CSV file that begins so; one without a text is called after its place.
 
-    Raises FileProblem if there is no header to speak of, or a name twice.
+    Raises FileProblem if there is none to speak of.
     """
-    text = head.decode("utf-8", errors="replace")
+    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
     try:
-        header: list[str] = next(csv.reader(io.StringIO(text, newline="")), [])
+        header: list[str] = next(dialect_of(head).rows(text), [])
     except csv.Error as error:
         raise FileProblem(f"its header is not readable as CSV ({error})") from None
     if not header:
         raise FileProblem("its first line is empty", "Put a header with the names of the columns there.")
     if any("\N{REPLACEMENT CHARACTER}" in name for name in header):
         raise FileProblem("its header is not UTF-8 text", "Save the file as UTF-8.")
-    names = [name.strip() or f"column_{i}" for i, name in enumerate(header, start=1)]
-    arrow.check_names(names)
-    return names
+    return [name.strip() or f"column_{i}" for i, name in enumerate(header, start=1)]
 
 
-def columns_of(parts: Iterable[bytes], names: list[str]) -> arrow.Columns:
-    """A CSV file as columns of text. Rows with too many or too few cells, or that are not UTF-8, carry their problem
-    and their text; `line` is the line of the file that a row begins in, whatever line breaks its cells hold.
+def columns_of(parts: Iterable[bytes], head: bytes, names: list[str], *, has_header: bool = True) -> arrow.Columns:
+    """A CSV file that begins with `head` as columns of text, called `names`; without a header its first row is data.
+
+    Rows with too many or too few cells, or that are not UTF-8, carry their problem and their text; `line` is the line
+    of the file that a row begins in, whatever line breaks its cells hold. Raises FileProblem for a name given twice.
     """
-    return arrow.Columns(names, ["String"] * len(names), arrow.stream(_CsvRows(parts, len(names)).batches()))
+    arrow.check_names(names)
+    rows = _CsvRows(parts, dialect_of(head), len(names), has_header=has_header)
+    return arrow.Columns(names, ["String"] * len(names), arrow.stream(rows.batches()))
 
 
 class _CsvRows:
     """The rows of one CSV file. pyarrow parses it; here is kept what it says of the rows it could not read."""
 
-    def __init__(self, parts: Iterable[bytes], width: int) -> None:
+    def __init__(self, parts: Iterable[bytes], dialect: Dialect, width: int, *, has_header: bool) -> None:
+        self._dialect = dialect
         self._width = width
+        self._has_header = has_header
         self._text = _Utf8(without_mark(parts))
         # Rows with a wrong number of cells, by their number in the file: the problem and the text.
         self._wrong: dict[int, tuple[str, str]] = {}
-        # The next row's number and line; the header is row 1 and line 1.
-        self._row = 2
-        self._line = 2
+        # The next row's number and line; the header is row 1 and line 1, but for what comes before it.
+        self._row = self._line = 1 + has_header + dialect.preamble
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Batches of good rows, each followed by one of the wrong rows among them, if there are any."""
@@ -78,12 +81,21 @@ class _CsvRows:
         names = [f"c{i}" for i in range(self._width)]
         # Bytes, not text, so that nothing is converted; no blank line is left out, so that rows can be counted.
         return pa_csv.open_csv(
-            io.BufferedReader(_Readable(self._text.parts()), _CHUNK),  # pyarrow wants each block whole
+            io.BufferedReader(Readable(self._text.parts()), CHUNK),  # pyarrow wants each block whole
             read_options=pa_csv.ReadOptions(
-                use_threads=False, block_size=_BLOCK, column_names=names, skip_rows_after_names=1
+                use_threads=False,
+                block_size=_BLOCK,
+                column_names=names,
+                skip_rows=self._dialect.preamble,
+                skip_rows_after_names=int(self._has_header),
             ),
             parse_options=pa_csv.ParseOptions(
-                invalid_row_handler=self._keep, newlines_in_values=True, ignore_empty_lines=False
+                delimiter=self._dialect.separator,
+                quote_char='"' if self._dialect.is_quoted else False,
+                double_quote=self._dialect.is_quoted,
+                invalid_row_handler=self._keep,
+                newlines_in_values=self._dialect.is_quoted,
+                ignore_empty_lines=False,
             ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False
@@ -92,7 +104,8 @@ class _CsvRows:
 
     def _keep(self, row: pa_csv.InvalidRow) -> str:
         if row.text:
-            problem = f"{row.actual_columns} cells where the header has {row.expected_columns}"
+            what = "the header has" if self._has_header else "there should be"
+            problem = f"{row.actual_columns} cells where {what} {row.expected_columns}"
             self._wrong[row.number] = (problem, row.text)
         else:
             self._wrong[row.number] = ("", "")  # a blank line: counted, and no row
@@ -137,7 +150,9 @@ class _CsvRows:
             marked = [pc.match_substring_regex(text, _Utf8.MARKED).to_numpy(zero_copy_only=False) for text in texts]
             for i in np.flatnonzero(np.any(marked, axis=0)):
                 row = io.StringIO()
-                csv.writer(row, lineterminator="").writerow([text[int(i)].as_py() for text in texts])
+                csv.writer(row, delimiter=self._dialect.separator, lineterminator="").writerow(
+                    [text[int(i)].as_py() for text in texts]
+                )
                 problems[i], givens[i] = "not valid UTF-8", _Utf8.original(row.getvalue())
         return arrow.batch(lines, problems, givens, columns)
 
@@ -184,25 +199,3 @@ class _Utf8:
 # Python's own stand-ins for such bytes (surrogates) are no valid UTF-8 either, hence the private use area.
 _MARK = {0xDC00 + byte: _FOREIGN + byte for byte in range(0x80, 0x100)}
 _UNMARK = {mark: escape for escape, mark in _MARK.items()}
-
-
-class _Readable(io.RawIOBase):
-    """Chunks as a file to read from."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        super().__init__()
-        self._parts = parts
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        while not self._rest:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._rest = part
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count

@@ -1,44 +1,33 @@
 """Files of any accepted kind, as the bytes that the warehouse reads."""
 
 import codecs
-import gzip
 import hashlib
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-import orjson
-import zstandard
+from ingest import kinds
+from ingest.file_problem import FileProblem
+from ingest.unpacking import CHUNK, HEAD, unpacked, with_head
+from warehouse.errors import UsageError
 
-from warehouse.errors import FootfallError, UsageError
-
-KINDS = {".ndjson": "lines", ".jsonl": "lines", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
-COMPRESSIONS = (".gz", ".zst")
-
-_CHUNK = 1 << 20
-# Of compressed bytes; what comes out at a time is a hundred times as much at worst.
-_ZSTD_CHUNK = 1 << 16
 # No part of a file that is loaded at one time with others is smaller: each costs a query.
 _PART = 32 << 20
-# How much of a file is looked at to tell what it is: more than one line of most files.
-_HEAD = 1 << 20
-
-
-class FileProblem(FootfallError):
-    """A file that cannot be read at all; the message says why, without the path."""
+# Of a file without one of our endings so much tells whether it holds data.
+_LOOK = 1 << 16
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a first pass over a file found: the hash of its decompressed bytes, their number, its first bytes, and
-    here and there how many lines end before which byte.
+    """What a first pass over a file found: how it is read (`kinds.kind_of`), the hash of its unpacked bytes, their
+    number, its first bytes, whether it is packed, and here and there how many lines end before which byte.
     """
 
+    kind: str
     content_hash: str
     size: int
     head: bytes
+    is_packed: bool
     line_marks: tuple[tuple[int, int], ...] = ()
 
 
@@ -51,19 +40,27 @@ class Part:
     lines_before: int
 
 
+@dataclass(frozen=True)
+class LeftAlone:
+    """A file, or a folder, within a folder, that plainly holds no data, and what it is."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.reason})"
+
+
 def find(paths: Sequence[Path]) -> list[Path]:
-    """The files that the paths name. Folders are searched through and sorted; names there that begin with . or _ and
-    files of no kind that Footfall reads are left out.
+    """The files that the paths name. Folders are searched through and sorted; what is plainly no data there is left
+    out (`left_alone`).
 
     Raises UsageError for a path that does not exist.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (file for file in sorted(path.rglob("*")) if is_readable(file) and file.is_file())
-            found += [
-                file for file in inside if not any(name.startswith((".", "_")) for name in file.relative_to(path).parts)
-            ]
+            found += [file for file, reason in _inside(path) if not reason]
         elif path.exists():
             found.append(path)
         else:
@@ -71,25 +68,52 @@ def find(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def kind_of(path: Path) -> str:
-    """How a file is to be read: lines, json, csv or parquet. Raises FileProblem for any other ending."""
-    kind = _kind(path)
-    if kind is None:
-        raise FileProblem(
-            f"the ending {repr(path.suffix) if path.suffix else '(none)'} is not one Footfall reads",
-            f"It reads {', '.join(KINDS)}, plain or compressed ({', '.join(COMPRESSIONS)}).",
-        )
-    return kind
+def left_alone(paths: Sequence[Path]) -> list[LeftAlone]:
+    """What `find` leaves out in the folders among these paths."""
+    inside = (each for path in paths if path.is_dir() for each in _inside(path))
+    return list(dict.fromkeys(LeftAlone(path, reason) for path, reason in inside if reason))
 
 
-def is_readable(path: Path) -> bool:
-    """Whether a file of that name is of a kind that Footfall reads."""
-    return _kind(path) is not None
+def _inside(folder: Path) -> Iterator[tuple[Path, str]]:
+    """All files of a folder and its folders, sorted, each with the reason why it is left alone, or empty."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        yield folder, "it cannot be read"
+        return
+    for entry in entries:
+        is_hidden = entry.name.startswith((".", "_"))
+        if entry.is_dir() and not is_hidden and not entry.is_symlink():
+            yield from _inside(entry)
+        elif entry.is_file() or is_hidden:
+            yield entry, no_data(entry)
 
 
-def _kind(path: Path) -> str | None:
-    name = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
-    return KINDS.get(name.suffix.lower())
+def no_data(path: Path) -> str:
+    """What a file in a folder is that plainly holds no data; empty for one that is to be loaded.
+
+    The name says so, or it has none of our endings and its first bytes are of no kind that Footfall reads. One that
+    cannot be read or unpacked is to be loaded: that says what is wrong with it.
+    """
+    try:
+        is_empty = path.is_file() and not path.stat().st_size
+        if is_empty and (path.name.startswith((".", "_")) or not kinds.expected(path.name)):
+            return "an empty marker"
+        if path.name.startswith((".", "_")):
+            return f"its name begins with {path.name[0]}"
+        if what := kinds.beside_data(path.name):
+            return what
+        if kinds.expected(path.name):
+            return ""
+        inside = unpacked(path)
+        head, _ = with_head(inside.chunks, _LOOK)
+    except (FileProblem, OSError):
+        return ""
+    try:
+        kinds.kind_of(head, inside.name)
+    except FileProblem as problem:
+        return problem.message.removeprefix("the file is ")
+    return ""
 
 
 def state_of(path: Path) -> tuple[int, int, int]:
@@ -102,72 +126,36 @@ def state_of(path: Path) -> tuple[int, int, int]:
 
 
 def chunks(path: Path) -> Iterator[bytes]:
-    """The decompressed bytes of a file, a megabyte at a time. Raises FileProblem if it is damaged or not readable."""
-    try:
-        if path.suffix.lower() == ".zst":
-            yield from _unzstd(path)
-            return
-        with _opened(path) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-    except EOFError:
-        raise FileProblem("the compressed file is cut off before its end") from None
-    except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-        raise FileProblem(f"the compressed file is damaged ({error})") from None
-    except OSError as error:
-        raise FileProblem(f"the file cannot be read ({error.strerror or error})") from None
+    """The unpacked bytes of a file, a megabyte or so at a time. Raises FileProblem if it is damaged or not readable."""
+    yield from unpacked(path).chunks
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
-def _unzstd(path: Path) -> Iterator[bytes]:
-    """Frame by frame, because only a frame knows whether it came to its end."""
-    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-    with path.open("rb") as file:
-        frame, is_whole = decompressor.decompressobj(), True
-        while chunk := file.read(_ZSTD_CHUNK):
-            while chunk:
-                yield frame.decompress(chunk)
-                is_whole, chunk = frame.eof, frame.unused_data
-                if is_whole:
-                    frame = decompressor.decompressobj()
-    if not is_whole:
-        raise EOFError
-
-
-def first_pass(path: Path, kind: str) -> Content:
+def first_pass(path: Path) -> Content:
     """Read a file once: nothing of a damaged or foreign file ever reaches the warehouse.
 
-    Raises FileProblem if it is damaged, or binary where text is expected.
+    Raises FileProblem if it is damaged, or of no kind that Footfall reads.
     """
-    digest, size, head = hashlib.sha256(), 0, b""
-    lines, marks = 0, [(0, 0)]
-    for chunk in chunks(path):
+    inside = unpacked(path)
+    head, chunks = with_head(inside.chunks, HEAD)
+    kind = kinds.kind_of(head, inside.name)
+    digest, size, lines, marks = hashlib.sha256(), 0, 0, [(0, 0)]
+    for chunk in chunks:
         digest.update(chunk)
         size += len(chunk)
         lines += chunk.count(b"\n")
         if size - marks[-1][0] >= _PART:
             marks.append((size, lines))
-        if len(head) < _HEAD:
-            head += chunk[: _HEAD - len(head)]
-    if kind != "parquet":
-        _check_text(head)
-    elif head and not head.startswith(b"PAR1"):
-        raise FileProblem("the file is not Parquet")
-    return Content(digest.hexdigest(), size, head.removeprefix(codecs.BOM_UTF8), tuple(marks))
+    return Content(kind, digest.hexdigest(), size, head.removeprefix(codecs.BOM_UTF8), inside.is_packed, tuple(marks))
 
 
 def parts(path: Path, content: Content, count: int) -> list[Part]:
-    """At most `count` parts of about the same size that together are an uncompressed file, cut between lines.
+    """At most `count` parts of about the same size that together are a file, cut between lines.
 
-    One part if the file is compressed or small.
+    One part if the file is packed or small.
     """
     cuts = [(0, 0)]
-    is_plain = path.suffix.lower() not in COMPRESSIONS
     with path.open("rb") as file:
-        for i in range(1, count) if is_plain else ():
+        for i in range(1, count) if not content.is_packed else ():
             offset, lines = next((m for m in content.line_marks if m[0] >= content.size * i // count), (0, 0))
             if offset <= cuts[-1][0]:
                 continue
@@ -179,62 +167,17 @@ def parts(path: Path, content: Content, count: int) -> list[Part]:
     return [Part(start, end, lines) for (start, lines), end in zip(cuts, ends, strict=True)]
 
 
-def chunks_of(path: Path, part: Part) -> Iterator[bytes]:
-    """The decompressed bytes of a part of a file."""
-    if path.suffix.lower() in COMPRESSIONS:
+def chunks_of(path: Path, content: Content, part: Part) -> Iterator[bytes]:
+    """The unpacked bytes of a part of a file."""
+    if content.is_packed:
         yield from chunks(path)
         return
     try:
         with path.open("rb") as file:
             file.seek(part.start)
             left = part.end - part.start
-            while left and (chunk := file.read(min(_CHUNK, left))):
+            while left and (chunk := file.read(min(CHUNK, left))):
                 left -= len(chunk)
                 yield chunk
     except OSError as error:
         raise FileProblem(f"the file cannot be read ({error.strerror or error})") from None
-
-
-def _check_text(head: bytes) -> None:
-    for magic, what in _MAGIC.items():
-        if head.startswith(magic):
-            raise FileProblem(f"the file is binary, not text: {what}", "Give it the ending that says so.")
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise FileProblem("the file is UTF-16 text", "Save it as UTF-8.")
-    if b"\0" in head:
-        raise FileProblem("the file is binary, not text")
-
-
-_MAGIC = {
-    b"\x1f\x8b": "compressed with gzip",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"PAR1": "Parquet",
-    b"PK\x03\x04": "a ZIP archive",
-}
-
-
-def without_mark(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of a text without its byte order mark."""
-    is_first = True
-    for chunk in parts:
-        yield chunk.removeprefix(codecs.BOM_UTF8) if is_first else chunk
-        is_first = False
-
-
-def is_documents(head: bytes, kind: str) -> bool:
-    """Whether JSON goes over several lines: an array of objects, or objects of which the first takes several lines.
-
-    In a file that calls itself NDJSON only an array does; any other line that is not a row is rejected on its own.
-    """
-    text = head.lstrip()
-    if text.startswith(b"["):
-        return text[1:].lstrip()[:1] in (b"{", b"]", b"")
-    line, _, rest = text.partition(b"\n")
-    if kind == "lines" or not rest or not line.startswith(b"{"):
-        return False
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        # rather a broken first line, if the second one begins a row as well
-        return not rest.lstrip().startswith(b"{")
-    return False

@@ -62,6 +62,11 @@ def days(landing: Path, table: str) -> dict[date, list[Path]]:
     return found
 
 
+def left_alone(landing: Path, table: str, day: str) -> list[files.LeftAlone]:
+    """What in a day's folder plainly holds no data; not its footfall.yml, which is read."""
+    return [left for left in files.left_alone([landing / table / day]) if left.path.name != OPTIONS]
+
+
 def first_day(landing: Path) -> date | None:
     """The first day that holds files, none after today; None if there is no such day."""
     return min((day for table in TABLES for day in days(landing, table) if day <= today()), default=None)
@@ -70,7 +75,7 @@ def first_day(landing: Path) -> date | None:
 def strays(landing: Path) -> list[Stray]:
     """Files that are never loaded because of where they lie, and options that cannot be used, each with the reason.
 
-    Names that begin with . or _ and files of kinds that Footfall does not read are left out.
+    What is plainly no data is left out (`files.left_alone`).
     """
     return sorted({*_strays(landing), *_unusable_options(landing)}, key=lambda stray: stray.path)
 
@@ -116,4 +121,4 @@ def _entries(place: Path) -> list[Path]:
     if not place.is_dir():
         return []
     entries = (entry for entry in sorted(place.iterdir()) if not entry.name.startswith((".", "_")))
-    return [entry for entry in entries if entry.is_dir() or files.is_readable(entry)]
+    return [entry for entry in entries if entry.is_dir() or not files.no_data(entry)]

@@ -17,8 +17,10 @@ import orjson
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from ingest import csv_rows, files, ledger, parquet_rows, raw_tables, row_counts, sending, sql_text
+from ingest import csv_rows, files, kinds, ledger, parquet_rows, raw_tables, row_counts, sending, sql_text
+from ingest.file_problem import FileProblem
 from ingest.spellings import Table, table_named
+from ingest.unpacking import without_mark
 from warehouse.connection import Warehouse
 from warehouse.errors import UsageError
 
@@ -104,7 +106,7 @@ def load_paths(
     if not found:
         raise UsageError(
             f"There is no file to load in {', '.join(map(str, paths))}.",
-            f"Footfall reads {', '.join(files.KINDS)}, plain or compressed ({', '.join(files.COMPRESSIONS)}).",
+            kinds.READS,
         )
     loader = Loader(warehouse, target, tenant, mapping, on_progress)
     raw_tables.create(warehouse)
@@ -143,9 +145,8 @@ class Loader:
         has_begun = False
         try:
             self._remove_remains(client)
-            kind = files.kind_of(path)
             before = files.state_of(path)
-            content = files.first_pass(path, kind)
+            content = files.first_pass(path)
             load = replaced(load, content_hash=self._content_hash(content.content_hash, partition))
             same, of_path = self._standing(client, load)
             is_changed = any(other.content_hash != load.content_hash for other in of_path)
@@ -154,14 +155,14 @@ class Loader:
             if same and not superseded:
                 return LoadResult(path, "skipped", load_id=same[0].load_id, reason="already loaded, the same content")
             if not content.size:
-                raise files.FileProblem("the file is empty, not one byte", "Export it again.")
+                raise FileProblem("the file is empty, not one byte", "Export it again.")
             load = ledger.begun(client, self._raw, load)
             has_begun = True
-            self._insert(path, kind, content, load.load_id)
+            self._insert(path, content, load.load_id)
             if files.state_of(path) != before:
-                raise files.FileProblem("the file changed while it was being loaded", "Load it again.")
+                raise FileProblem("the file changed while it was being loaded", "Load it again.")
             load, reasons = row_counts.counted(client, self._raw, load, superseded)
-        except files.FileProblem as problem:
+        except FileProblem as problem:
             return self._failed(client, path, load, _sentence(problem), has_begun=has_begun)
         except (ClickHouseError, OSError) as error:
             return self._failed(client, path, load, self._plainly(error), has_begun=has_begun, is_retryable=True)
@@ -235,8 +236,8 @@ class Loader:
         options = orjson.dumps([self._table.name, self._tenant, sorted(self._mapping.items()), partition])
         return hashlib.sha256(of_file.encode() + options).hexdigest()
 
-    def _insert(self, path: Path, kind: str, content: files.Content, load_id: str) -> None:
-        statement, bodies = self._read(path, kind, content)
+    def _insert(self, path: Path, content: files.Content, load_id: str) -> None:
+        statement, bodies = self._read(path, content)
         parameters: dict[str, object] = {
             **statement.parameters,
             "raw": self._raw,
@@ -248,23 +249,23 @@ class Loader:
         counted = [replaced(body, chunks=count.counted(body.chunks)) for body in bodies]
         sending.insert(self._warehouse, ledger.query_id(self._raw, load_id), statement.sql, parameters, counted)
 
-    def _read(self, path: Path, kind: str, content: files.Content) -> tuple[sql_text.Statement, list[sending.Body]]:
+    def _read(self, path: Path, content: files.Content) -> tuple[sql_text.Statement, list[sending.Body]]:
         """The INSERT for a file of this kind, and the file as its data: a big one of lines in several bodies, because
         the server works at one body with one core.
         """
         options = (self._table, self._mapping, self._tenant)
-        if kind in ("csv", "parquet"):
-            if kind == "csv":
-                columns = csv_rows.columns_of(files.chunks(path), csv_rows.names_of(content.head))
+        if content.kind in ("csv", "parquet"):
+            if content.kind == "csv":
+                columns = csv_rows.columns_of(files.chunks(path), content.head, csv_rows.header_of(content.head))
             else:
                 columns = parquet_rows.columns_of(path)
             self._check_header(columns.names)
             return sql_text.insert_columns(*options, columns.names, columns.types), [sending.Body(columns.stream)]
-        if files.is_documents(content.head, kind):
-            return sql_text.insert_documents(*options), [sending.Body(files.without_mark(files.chunks(path)))]
+        if content.kind == "documents":
+            return sql_text.insert_documents(*options), [sending.Body(without_mark(files.chunks(path)))]
         first, *others = files.parts(path, content, _STREAMS)
-        bodies = [sending.Body(files.without_mark(files.chunks_of(path, first)))]
-        bodies += [sending.Body(files.chunks_of(path, part), part.lines_before) for part in others]
+        bodies = [sending.Body(without_mark(files.chunks_of(path, content, first)))]
+        bodies += [sending.Body(files.chunks_of(path, content, part), part.lines_before) for part in others]
         return sql_text.insert_lines(*options), bodies
 
     def _check_header(self, names: Sequence[str]) -> None:
@@ -272,13 +273,13 @@ class Loader:
         mapped = [column for column in self._mapping.values() if not column.startswith("properties.")]
         missing = [column for column in mapped if column not in names]
         if missing:
-            raise files.FileProblem(
+            raise FileProblem(
                 f"it has no column {missing[0]!r}, which --map (or a footfall.yml) names",
                 f"Its columns are: {', '.join(names[:50])}.",
             )
         known = {spelling for field in self._table.mapped(self._mapping) for spelling in field.outer}
         if not known.intersection(names):
-            raise files.FileProblem(
+            raise FileProblem(
                 f"its first line ({', '.join(map(repr, names[:4]))}, …) names no column that Footfall knows",
                 "Put a header on top, or say which column is which: --map field=column.",
             )
@@ -289,5 +290,5 @@ class Loader:
         return lines[0] if lines else type(error).__name__
 
 
-def _sentence(problem: files.FileProblem) -> str:
+def _sentence(problem: FileProblem) -> str:
     return f"{problem.message}. {problem.next_step}" if problem.next_step else problem.message

@@ -1,6 +1,5 @@
 """Parquet files as typed columns."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest import arrow
-from ingest.files import COMPRESSIONS, FileProblem, chunks
+from ingest.file_problem import FileProblem
+from ingest.unpacking import spooled, unpacked
 
 # Read and sent at a time.
 _ROWS = 65_536
@@ -69,13 +69,9 @@ def _is_nested(kind: pa.DataType) -> bool:
 
 
 def _seekable(path: Path) -> Any:
-    """Parquet is read from its end; a compressed file is therefore unpacked to disk first."""
-    if path.suffix.lower() not in COMPRESSIONS:
-        return path
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115  read on for as long as the stream lasts
-    unpacked.writelines(chunks(path))
-    unpacked.seek(0)
-    return unpacked
+    """Parquet is read from its end; a packed file is therefore unpacked to disk first."""
+    inside = unpacked(path)
+    return spooled(inside.chunks) if inside.is_packed else path
 
 
 def clickhouse_type(kind: pa.DataType) -> str:

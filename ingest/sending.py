@@ -13,7 +13,7 @@ import httpx
 from clickhouse_connect.driver.binding import format_bind_value
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from ingest.files import FileProblem
+from ingest.file_problem import FileProblem
 from warehouse.connection import Warehouse
 
 _SETTINGS = {

@@ -125,6 +125,8 @@ def _load_days(context: dg.AssetExecutionContext, warehouse: Warehouse, table: s
                 yield _Day(left, problem="the warehouse went away", is_retryable=True)
             return
         else:
+            for left in landing_folder.left_alone(landing_folder.folder(warehouse.settings), table, key):
+                context.log.info(f"{key}: {left.path.name} is left alone: {left.reason}.")
             yield _said(context, table, key, results)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest import csv_rows, files, loading
+from ingest import csv_rows, files, loading, unpacking
 from tests.ingest.conftest import Desk, event, ndjson
 
 
@@ -162,13 +162,13 @@ def test_a_map_must_name_columns_that_are_there(desk: Desk) -> None:
 def test_a_big_file_goes_in_several_streams_and_every_line_keeps_its_number(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_CHUNK", 1000)
+    monkeypatch.setattr(unpacking, "CHUNK", 1000)
     monkeypatch.setattr(files, "_PART", 5000)
     monkeypatch.setattr(loading, "_STREAMS", 4)
     rows = [event(event_id=str(number), note="é" * (number % 90)) for number in range(1, 1001)]
     text = ndjson(rows).replace(b'"t"', b'""', 1)
     path = desk.put("a.ndjson", text)
-    assert len(files.parts(path, files.first_pass(path, "lines"), 4)) == 4
+    assert len(files.parts(path, files.first_pass(path), 4)) == 4
     assert desk.load(path).rows_accepted == 999
     assert [(line, reason) for line, reason, _ in desk.rejected()] == [(1, "no tenant")]
     assert [(row["line"], row["event_id"]) for row in desk.rows()] == [(n, str(n)) for n in range(2, 1001)]

@@ -235,17 +235,6 @@ def test_remains_go_whatever_the_clock_said_before(desk: Desk, monkeypatch: pyte
     assert ids(desk) == ["ahead", "ahead, after", "right again", "right again, after"]
 
 
-def test_files_of_other_kinds_in_a_folder_are_left_alone(desk: Desk, folder: Path) -> None:
-    for place in (folder, desk.folder / "exports"):
-        place.mkdir(exist_ok=True)
-        for name in ("README.txt", "a.ndjson.md5", "manifest", "a.xyz.gz"):
-            (place / name).write_text("not a row")
-        (place / "a.ndjson").write_bytes(ndjson([event()]))
-    (result,) = load_paths(desk.warehouse, "events", [desk.folder / "exports"])
-    assert result.status == "loaded"
-    assert [result.status for result in load_day(desk.warehouse, "events", DAY)] == ["loaded"]
-
-
 def test_a_folder_without_files_is_no_request(desk: Desk) -> None:
     (desk.folder / "empty").mkdir()
     desk.put("empty/notes.txt", "nothing")
