@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import signal
 import subprocess
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import FrameType
 
 from cli.console import err, out, progress
+from cli.interrupts import end_on_signals
 from warehouse.connection import connect
 from warehouse.errors import FootfallError
 from warehouse.settings import Settings, get_settings
@@ -63,9 +62,7 @@ def _generate(settings: Settings) -> Path:
 
 
 def _serve(page: Path) -> None:
-    # By hand: a shell starts background commands with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    end_on_signals()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(page.parent))) as server:
         out().print(f"Docs       http://127.0.0.1:{server.server_port}")
         out().print("Ctrl-C ends it.")
@@ -78,7 +75,3 @@ def _serve(page: Path) -> None:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing of each request."""
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

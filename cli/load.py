@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cli.console import err, out, progress
 from cli.definition_warnings import dropped_since, warnings
+from cli.interrupts import end_on_signals
 from ingest import files, landing_folder
 from ingest.loading import LoadResult, load_paths
 from ingest.spellings import FUNNEL_STEPS, RETENTION_DEFINITIONS
@@ -17,6 +18,7 @@ from warehouse.settings import get_settings
 def run_load(table: str, paths: Sequence[Path], *, tenant: str, mapping: dict[str, str], replace: bool) -> None:
     """Load and print a line per file; raises FootfallError in the end if any file failed."""
     settings = get_settings()
+    end_on_signals()
     with connect(settings) as warehouse, exclusive(warehouse, f"load {table}"):
         landing_folder.create(settings)
         results = load(warehouse, table, paths, tenant=tenant, mapping=mapping, replace=replace)

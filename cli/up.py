@@ -11,9 +11,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 from cli.console import err, out
+from cli.interrupts import end_on_signals
 from ingest import landing_folder
 from warehouse import ports
 from warehouse.connection import Warehouse, connect
@@ -33,9 +33,7 @@ _RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "footfa
 def run_up(*, warehouse_only: bool) -> None:
     """Run until Ctrl-C (or SIGTERM); raises FootfallError if the UI cannot be started or ends by itself."""
     settings = get_settings()
-    # Both by hand: a shell starts background commands with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    end_on_signals()
     with connect(settings) as warehouse:
         landing_folder.create(settings)
         try:
@@ -52,10 +50,6 @@ def run_up(*, warehouse_only: bool) -> None:
             raise FootfallError(f"Dagster ended by itself (exit code {code}).", f"Its log is {_log(settings)}.")
         except KeyboardInterrupt:
             err().print("Stopped.")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _say_warehouse(warehouse: Warehouse) -> None:

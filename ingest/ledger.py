@@ -233,17 +233,20 @@ def _load_id(milliseconds: int) -> str:
 
 
 def query_id(raw: str, load_id: str) -> str:
-    """What the INSERT of a load is called on the server, so that it can be found there."""
+    """What the INSERT of a load is called on the server, so that it can be found there; its queries have it as their
+    comment, for they may be sent twice.
+    """
     return f"{raw}-load-{load_id}"
 
 
 def stop(client: Client, raw: str, load_id: str = "") -> None:
-    """End the INSERTs of a load that broke off, or of any: the server may still be at work for a client that is gone.
+    """End the statements of a load that broke off, or of any: the server may still work for a client that is gone.
 
     Its commit may be among them; once this returns, that has happened or never will.
     """
     client.command(
-        "KILL QUERY WHERE startsWith(query_id, {id:String}) AND user = currentUser() SYNC",
+        "KILL QUERY WHERE (startsWith(query_id, {id:String}) OR startsWith(Settings['log_comment'], {id:String}))"
+        " AND user = currentUser() SYNC",
         parameters={"id": query_id(raw, load_id)},
     )
 

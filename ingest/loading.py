@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -158,7 +159,7 @@ class Loader:
                 raise FileProblem("the file is empty, not one byte", "Export it again.")
             load = ledger.begun(client, self._raw, load)
             has_begun = True
-            self._insert(path, content, load.load_id)
+            self._insert(client, path, content, load.load_id)
             if files.state_of(path) != before:
                 raise FileProblem("the file changed while it was being loaded", "Load it again.")
             load, reasons = row_counts.counted(client, self._raw, load, superseded)
@@ -166,9 +167,17 @@ class Loader:
             return self._failed(client, path, load, _sentence(problem), has_begun=has_begun)
         except (ClickHouseError, OSError) as error:
             return self._failed(client, path, load, self._plainly(error), has_begun=has_begun, is_retryable=True)
+        except BaseException:  # Ctrl-C; the next load removes the rows that are there already
+            self._stop(client, load.load_id)
+            raise
         if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
             return self._refused(client, path, load, reasons)
         return self._committed(client, path, load, superseded, reasons)
+
+    def _stop(self, client: Client, load_id: str) -> None:
+        """End what the server still does for a load, if the server is there at all."""
+        with suppress(ClickHouseError, OSError):
+            ledger.stop(client, self._raw, load_id)
 
     def _standing(self, client: Client, load: ledger.Load) -> tuple[list[ledger.Load], list[ledger.Load]]:
         """The loads that stand and have the same content, and those that have the same path."""
@@ -236,7 +245,7 @@ class Loader:
         options = orjson.dumps([self._table.name, self._tenant, sorted(self._mapping.items()), partition])
         return hashlib.sha256(of_file.encode() + options).hexdigest()
 
-    def _insert(self, path: Path, content: files.Content, load_id: str) -> None:
+    def _insert(self, client: Client, path: Path, content: files.Content, load_id: str) -> None:
         statement, bodies = self._read(path, content)
         parameters: dict[str, object] = {
             **statement.parameters,
@@ -247,7 +256,9 @@ class Loader:
         }
         count = _Count(path, self._on_progress)
         counted = [replaced(body, chunks=count.counted(body.chunks)) for body in bodies]
-        sending.insert(self._warehouse, ledger.query_id(self._raw, load_id), statement.sql, parameters, counted)
+        query_id = ledger.query_id(self._raw, load_id)
+        stop = partial(self._stop, client, load_id)
+        sending.insert(self._warehouse, query_id, statement.sql, parameters, counted, stop)
 
     def _read(self, path: Path, content: files.Content) -> tuple[sql_text.Statement, list[sending.Body]]:
         """The INSERT for a file of this kind, and the file as its data: a big one of lines in several bodies, because

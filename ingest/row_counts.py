@@ -6,7 +6,7 @@ from datetime import date
 
 from clickhouse_connect.driver.client import Client
 
-from ingest.ledger import Load
+from ingest.ledger import Load, query_id
 from ingest.spellings import EVENTS
 
 # Rows whose keys are compared at a time; a set of as many keys takes some hundred megabytes.
@@ -41,11 +41,13 @@ def counted(client: Client, raw: str, load: Load, superseded: Sequence[Load]) ->
     accepted = client.query(
         "SELECT count() FROM {raw:Identifier}.{table:Identifier} WHERE load_id = {load_id:String}",
         parameters=names,
+        settings=_settings(raw, load.load_id),
     ).result_rows[0][0]
     reasons = client.query(
         "SELECT reason, count() AS n, min(line) FROM {raw:Identifier}.rejected_rows "
         "WHERE load_id = {load_id:String} GROUP BY reason ORDER BY n DESC, reason",
         parameters=names,
+        settings=_settings(raw, load.load_id),
     ).result_rows
     told = "; ".join(f"{reason}: {n:,} (first in line {line})" for reason, n, line in reasons[:3])
     rejected = sum(int(n) for _, n, _ in reasons)
@@ -63,13 +65,18 @@ def _duplicates(client: Client, raw: str, load_id: str, superseded: Sequence[Loa
         "SELECT event_date, count() FROM {raw:Identifier}.events WHERE load_id = {load_id:String} "
         "GROUP BY event_date ORDER BY event_date",
         parameters=names,
+        settings=_settings(raw, load_id),
     ).result_rows
     gone = [load.load_seq for load in superseded]
     total = 0
     for first, last in _spans(days):
         of_span = names | {"first": first, "last": last, "gone": gone}
-        total += client.query(_DUPLICATES, parameters=of_span).result_rows[0][0]
+        total += client.query(_DUPLICATES, parameters=of_span, settings=_settings(raw, load_id)).result_rows[0][0]
     return total
+
+
+def _settings(raw: str, load_id: str) -> dict[str, object]:
+    return {"log_comment": query_id(raw, load_id)}
 
 
 def _spans(days: Sequence[tuple[date, int]]) -> Iterator[tuple[date, date]]:

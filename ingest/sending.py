@@ -4,10 +4,11 @@ Not by the driver: its INSERTs name a table, and cannot be the SELECT from their
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import chain
+from threading import Event
 
 import httpx
 from clickhouse_connect.driver.binding import format_bind_value
@@ -42,11 +43,18 @@ class Body:
 
 
 def insert(
-    warehouse: Warehouse, query_id: str, sql: str, parameters: Mapping[str, object], bodies: Sequence[Body]
+    warehouse: Warehouse,
+    query_id: str,
+    sql: str,
+    parameters: Mapping[str, object],
+    bodies: Sequence[Body],
+    stop: Callable[[], None],
 ) -> None:
     """Runs an INSERT once for each body, all at a time, called `query_id` and their number on the server.
 
-    Raises FileProblem for what is the file's fault, ClickHouseError for what is not, and whatever the bodies raise.
+    Once this returns or raises, nothing of it runs on, neither here nor there: if one INSERT fails, or Ctrl-C is
+    pressed, no more is sent, and `stop` is called, which has to end the others on the server. Raises FileProblem for
+    what is the file's fault, ClickHouseError for what is not, and whatever the bodies raise.
     """
     statement = f"{sql}\n".encode()
     query = {
@@ -55,19 +63,48 @@ def insert(
         "max_query_size": str(len(statement) + 1000),
         **{f"param_{name}": str(format_bind_value(value)) for name, value in parameters.items()},
     }
-    with ThreadPoolExecutor(len(bodies)) as pool:
+    is_over = Event()
+    pool = ThreadPoolExecutor(len(bodies))
+    try:
         answers = [
             pool.submit(
                 _post,
                 warehouse,
                 {**query, "query_id": f"{query_id}-{number}", "param_lines_before": str(body.lines_before)},
                 # the statement goes before the data: an address has no room for that of many columns
-                chain([statement], body.chunks),
+                chain([statement], _until(is_over, body.chunks)),
             )
             for number, body in enumerate(bodies)
         ]
-    for answer in answers:
-        answer.result()
+        for answer in as_completed(answers):
+            answer.result()
+    except BaseException:
+        is_over.set()
+        stop()
+        raise
+    finally:
+        _wait_for_all(pool)
+
+
+class _Over(Exception):
+    """Nobody waits for the rest of a body any more."""
+
+
+def _until(is_over: Event, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        if is_over.is_set():
+            raise _Over
+        yield chunk
+
+
+def _wait_for_all(pool: ThreadPoolExecutor) -> None:
+    """Wait for the last thread, whoever presses Ctrl-C again: the lock that its writing needs is ours until then."""
+    while True:
+        try:
+            pool.shutdown()
+            return
+        except KeyboardInterrupt:
+            continue
 
 
 def _post(warehouse: Warehouse, query: dict[str, str], content: Iterator[bytes]) -> None:
