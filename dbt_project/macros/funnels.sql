@@ -103,12 +103,13 @@
 
 
 {#
-    The best attempt of every person, funnel and entry day, one row per step reached.
+    The best attempt of every person, funnel and entry day, one row per step reached. In an unordered funnel step k is
+    the k-th that the person reached, in the order of (timestamp, event_id).
 
     Arguments name relations (CTEs):
         matches     tenant_id, funnel_id, user_id, step_number, timestamp, event_id: the events that match a step; for
                     strict funnels also every event of the person, as step 0
-        funnels     tenant_id, funnel_id, mode, window_seconds: one row per funnel
+        funnels     tenant_id, funnel_id, mode, window_seconds, step_names (in the order of the steps): one row per funnel
         people      tenant_id, funnel_id, user_id, from_date, to_date: the entry days to work out; none: all of them
 #}
 {% macro funnel_entries(matches, funnels, people=none) %}
@@ -142,6 +143,7 @@ funnel_starts as (
         steps,
         others,
         funnels.mode as mode,
+        funnels.step_names as step_names,
         toInt64(funnels.window_seconds) * 1000000 as window_micros,
         -- in any order means: from any step
         arrayFilter(
@@ -177,6 +179,8 @@ funnel_ranked as (
         tenant_id,
         funnel_id,
         user_id,
+        mode,
+        step_names,
         arraySort(
             path -> (intDiv(path[1].2, 86400000000), -length(path), path[1].2, path[1].3, path[1].1),
             {{ funnel_attempts('steps', 'mode', 'window_micros', 'starts', 'others', 'choices') }}
@@ -194,15 +198,15 @@ select
     funnel_id,
     user_id,
     toDate(toUInt16(intDiv(attempt[1].2, 86400000000))) as entry_date,
-    step.1 as step_number,
+    toUInt16(place) as step_number,
+    step_names[step.1] as step_name,
     step.3 as event_id,
     fromUnixTimestamp64Micro(step.2, 'UTC') as timestamp,
-    -- in the order of time, which in an unordered funnel is not the order of the steps
     if(place = 1, null, gap / 1000000) as seconds_from_previous
 from funnel_ranked
 array join best as attempt
 array join
-    arraySort((reached, place) -> (reached.2, place), attempt, arrayEnumerate(attempt)) as step,
+    if(mode = 'unordered', arraySort(reached -> (reached.2, reached.3), attempt), attempt) as step,
     arrayDifference(arraySort(attempt.2)) as gap,
     arrayEnumerate(attempt) as place
 {% endmacro %}

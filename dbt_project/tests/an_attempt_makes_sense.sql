@@ -17,13 +17,8 @@ having not (
     and uniqExact(events.event_id, events.timestamp) = count()
     and countIf(events.seconds_from_previous is null) = 1
     -- no step is left out, and steps follow one another in time
-    and (
-        any(steps.mode) = 'unordered'
-        or (
-            max(events.step_number) = count()
-            and arrayMap(
-                step -> step.2, arraySort(groupArray((events.step_number, events.timestamp)))
-            ) = arraySort(groupArray(events.timestamp))
-        )
-    )
+    and max(events.step_number) = count()
+    and arrayMap(
+        step -> step.2, arraySort(groupArray((events.step_number, events.timestamp)))
+    ) = arraySort(groupArray(events.timestamp))
 )

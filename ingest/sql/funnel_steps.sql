@@ -26,7 +26,11 @@ WITH
                 $unreadable,
                 funnel_id_text = '', 'no funnel_id',
                 deleted_word NOT IN ('', '0', '1', 'true', 'false'), 'is_deleted is neither true nor false',
+                -- asked before the numbers are: a number too large for its column would come out as a small one
+                ifNull(toFloat64OrNull(step_number_text), 0) > 65535, 'step_number is more than 65535',
                 NOT deleted AND ifNull(step, 0) < 1, 'step_number is not a whole number from 1 on',
+                ifNull(toFloat64OrNull(window_seconds_text), 0) > 4294967295,
+                    'window_seconds is more than 4294967295, which is 136 years',
                 ifNull(window_length, 0) < 1, 'window_seconds is not a whole number from 1 on',
                 mode_found NOT IN ('ordered', 'strict', 'unordered'), 'mode is none of ordered, strict, unordered',
                 event_filter_text != '' AND NOT (startsWith(event_filter_text, '{') AND isValidJSON(event_filter_text)),

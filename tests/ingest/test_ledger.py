@@ -100,6 +100,25 @@ def test_a_definition_file_counts_as_a_whole(desk: Desk, monkeypatch: pytest.Mon
     assert (fine.status, fine.rows_accepted) == ("loaded", 2)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("window_seconds", "4294967295", ""),
+        ("window_seconds", "4294967296", "window_seconds is more than 4294967295, which is 136 years"),
+        ("window_seconds", "4294970896", "window_seconds is more than 4294967295, which is 136 years"),
+        ("window_seconds", "9" * 90, "window_seconds is more than 4294967295, which is 136 years"),
+        ("window_seconds", "0", "window_seconds is not a whole number from 1 on"),
+        ("step_number", "65535", ""),
+        ("step_number", "65537", "step_number is more than 65535"),
+    ],
+)
+def test_a_number_too_large_for_its_column_is_told_so(desk: Desk, field: str, value: str, said: str) -> None:
+    step = {"funnel_id": "f", "step_number": 1, "event": "view"} | {field: value}
+    result = desk.load(desk.put("funnels.ndjson", [step]), "funnel_steps")
+    assert said in result.reason
+    assert [str(row[field]) for row in desk.rows("funnel_steps")] == ([] if said else [value])
+
+
 def test_identity_mappings(desk: Desk) -> None:
     mappings = (
         "anonymous_id,user_id,kind,first_seen,created_at,is_deleted,tenant_id\n"

@@ -15,7 +15,7 @@ class FunnelEvent:
     steps: frozenset[int] = frozenset()
 
 
-# What an attempt reached: (step number, event), the event that started it first.
+# What an attempt reached: (step of the definition, event), the event that started it first.
 Attempt = list[tuple[int, FunnelEvent]]
 
 
@@ -56,7 +56,7 @@ def _attempt(
 
 
 def entries_of(events: list[FunnelEvent], steps: int, window_seconds: int, mode: str) -> dict[date, Attempt]:
-    """The best attempt of each entry day."""
+    """The best attempt of each entry day, its steps in the order of their numbers: as they were reached."""
     best: dict[date, Attempt] = {}
 
     def rank(attempt: Attempt) -> tuple[int, int, str, int]:
@@ -67,4 +67,6 @@ def entries_of(events: list[FunnelEvent], steps: int, window_seconds: int, mode:
         day = day_of(attempt[0][1])
         if day not in best or rank(attempt) < rank(best[day]):
             best[day] = attempt
+    if mode == "unordered":
+        return {day: sorted(attempt, key=lambda reached: reached[1]) for day, attempt in best.items()}
     return best

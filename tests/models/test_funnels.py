@@ -16,8 +16,8 @@ from warehouse.connection import Warehouse
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = 3600
 
-# entry day -> step number -> event id
-Entries = dict[str, dict[int, str]]
+# entry day -> the steps reached, in the order of their numbers: "name event id"
+Entries = dict[str, list[str]]
 Person = list[FunnelEvent]
 
 
@@ -36,7 +36,7 @@ def client(server: Warehouse) -> Iterator[Client]:
         )
         client.command(
             "CREATE TABLE funnel_rule.funnels (tenant_id String, funnel_id String, mode String,"
-            " window_seconds UInt32) ENGINE = Memory"
+            " window_seconds UInt32, step_names Array(String)) ENGINE = Memory"
         )
         yield client
         client.command("DROP DATABASE funnel_rule SYNC")
@@ -56,14 +56,15 @@ def warehouse_entries(client: Client) -> Callable[..., list[Entries]]:
                     rows.append(["t", "f", str(person), step, event.at, event.event_id])
         client.command("TRUNCATE TABLE funnel_rule.matches")
         client.command("TRUNCATE TABLE funnel_rule.funnels")
-        client.insert("funnel_rule.funnels", [["t", "f", mode, window_seconds]])
+        client.insert("funnel_rule.funnels", [["t", "f", mode, window_seconds, ["1", "2", "3", "4"]]])
         if rows:
             columns = ["tenant_id", "funnel_id", "user_id", "step_number", "timestamp", "event_id"]
             client.insert("funnel_rule.matches", rows, column_names=columns)
-        found: list[Entries] = [defaultdict(dict) for _ in people]
-        for _, _, user_id, entry_date, step, event_id, *_ in client.query(query).result_rows:
-            assert step not in found[int(user_id)][str(entry_date)]
-            found[int(user_id)][str(entry_date)][step] = event_id
+        found: list[Entries] = [defaultdict(list) for _ in people]
+        for _, _, user_id, entry_date, step, name, event_id, *_ in sorted(client.query(query).result_rows):
+            reached = found[int(user_id)][str(entry_date)]
+            reached.append(f"{name} {event_id}")
+            assert step == len(reached)
         return found
 
     return entries
@@ -74,130 +75,136 @@ CASES: dict[str, tuple[str, int, Person, Entries]] = {
         "ordered",
         HOUR,
         [happened(0, "a", 1), happened(5, "b", 2), happened(9, "c", 3)],
-        {"2026-03-10": {1: "a", 2: "b", 3: "c"}},
+        {"2026-03-10": ["1 a", "2 b", "3 c"]},
     ),
     "a step before the one that leads to it does not count": (
         "ordered",
         HOUR,
         [happened(0, "b", 2), happened(5, "a", 1), happened(9, "c", 3)],
-        {"2026-03-10": {1: "a"}},
+        {"2026-03-10": ["1 a"]},
     ),
     "without the first step there is no attempt": ("ordered", HOUR, [happened(0, "b", 2)], {}),
     "each step takes the earliest event": (
         "ordered",
         HOUR,
         [happened(0, "a", 1), happened(5, "b1", 2), happened(6, "b2", 2), happened(9, "c", 3)],
-        {"2026-03-10": {1: "a", 2: "b1", 3: "c"}},
+        {"2026-03-10": ["1 a", "2 b1", "3 c"]},
     ),
     "equal timestamps are in order, whatever their ids": (
         "ordered",
         HOUR,
         [happened(0, "z", 1), happened(0, "m", 2), happened(0, "a", 3)],
-        {"2026-03-10": {1: "z", 2: "m", 3: "a"}},
+        {"2026-03-10": ["1 z", "2 m", "3 a"]},
     ),
     "the window's end is included": (
         "ordered",
         HOUR,
         [happened(0, "a", 1), happened(HOUR, "b", 2)],
-        {"2026-03-10": {1: "a", 2: "b"}},
+        {"2026-03-10": ["1 a", "2 b"]},
     ),
     "a microsecond after the window's end is too late": (
         "ordered",
         HOUR,
         [happened(0, "a", 1), happened(HOUR + 0.000001, "b", 2)],
-        {"2026-03-10": {1: "a"}},
+        {"2026-03-10": ["1 a"]},
     ),
     "the window counts from the start, not from the step before": (
         "ordered",
         HOUR,
         [happened(0, "a", 1), happened(HOUR - 1, "b", 2), happened(HOUR + 1, "c", 3)],
-        {"2026-03-10": {1: "a", 2: "b"}},
+        {"2026-03-10": ["1 a", "2 b"]},
     ),
     "one event serves one step": (
         "ordered",
         HOUR,
         [happened(0, "a", 1, 2), happened(9, "b", 1, 2)],
-        {"2026-03-10": {1: "a", 2: "b"}},
+        {"2026-03-10": ["1 a", "2 b"]},
     ),
-    "one event alone cannot be two steps": ("ordered", HOUR, [happened(0, "a", 1, 2)], {"2026-03-10": {1: "a"}}),
+    "one event alone cannot be two steps": ("ordered", HOUR, [happened(0, "a", 1, 2)], {"2026-03-10": ["1 a"]}),
     "at one moment an event that is used already is passed over, whatever its id": (
         "ordered",
         HOUR,
         [happened(0, "a", 2), happened(0, "b", 1, 2, 3), happened(0, "c", 3)],
-        {"2026-03-10": {1: "b", 2: "a", 3: "c"}},
+        {"2026-03-10": ["1 b", "2 a", "3 c"]},
     ),
     "the best attempt has most steps": (
         "ordered",
         HOUR,
         [happened(0, "a1", 1), happened(2 * HOUR, "a2", 1), happened(2 * HOUR + 1, "b", 2)],
-        {"2026-03-10": {1: "a2", 2: "b"}},
+        {"2026-03-10": ["1 a2", "2 b"]},
     ),
     "of attempts with as many steps the earliest start is kept": (
         "ordered",
         HOUR,
         [happened(0, "a1", 1), happened(1, "a2", 1), happened(2, "b", 2)],
-        {"2026-03-10": {1: "a1", 2: "b"}},
+        {"2026-03-10": ["1 a1", "2 b"]},
     ),
     "of attempts that start together the smallest event id is kept": (
         "ordered",
         HOUR,
         [happened(0, "a2", 1), happened(0, "a1", 1), happened(2, "b", 2)],
-        {"2026-03-10": {1: "a1", 2: "b"}},
+        {"2026-03-10": ["1 a1", "2 b"]},
     ),
     "every entry day has its attempt, and one event may serve several": (
         "ordered",
         48 * HOUR,
         [happened(0, "a1", 1), happened(24 * HOUR, "a2", 1), happened(25 * HOUR, "b", 2)],
-        {"2026-03-10": {1: "a1", 2: "b"}, "2026-03-11": {1: "a2", 2: "b"}},
+        {"2026-03-10": ["1 a1", "2 b"], "2026-03-11": ["1 a2", "2 b"]},
     ),
     "the entry day is the day of the start, and midnight cuts nothing": (
         "ordered",
         48 * HOUR,
         [happened(11 * HOUR, "a", 1), happened(13 * HOUR, "b", 2)],
-        {"2026-03-10": {1: "a", 2: "b"}},
+        {"2026-03-10": ["1 a", "2 b"]},
     ),
     "strict: no other event between two steps": (
         "strict",
         HOUR,
         [happened(0, "a", 1), happened(1, "x"), happened(2, "b", 2)],
-        {"2026-03-10": {1: "a"}},
+        {"2026-03-10": ["1 a"]},
     ),
     "strict: events before, after and at the moments of the steps do not matter": (
         "strict",
         HOUR,
         [happened(-1, "w"), happened(0, "x"), happened(0, "a", 1), happened(2, "b", 2), happened(2, "0"),
          happened(3, "y")],
-        {"2026-03-10": {1: "a", 2: "b"}},
+        {"2026-03-10": ["1 a", "2 b"]},
     ),
     "strict: the first step once more is another event, and a better start": (
         "strict",
         HOUR,
         [happened(0, "a1", 1), happened(1, "a2", 1), happened(2, "b", 2)],
-        {"2026-03-10": {1: "a2", 2: "b"}},
+        {"2026-03-10": ["1 a2", "2 b"]},
     ),
-    "unordered: all steps in any order": (
+    "unordered: steps are numbered as they are reached": (
         "unordered",
         HOUR,
         [happened(0, "c", 3), happened(1, "a", 1), happened(2, "b", 2)],
-        {"2026-03-10": {1: "a", 2: "b", 3: "c"}},
+        {"2026-03-10": ["3 c", "1 a", "2 b"]},
     ),
     "unordered: a missing step does not end the attempt": (
         "unordered",
         HOUR,
         [happened(0, "c", 3), happened(2, "b", 2)],
-        {"2026-03-10": {2: "b", 3: "c"}},
+        {"2026-03-10": ["3 c", "2 b"]},
     ),
     "unordered: the window counts from the attempt's first event": (
         "unordered",
         HOUR,
         [happened(0, "c", 3), happened(1, "b", 2), happened(HOUR + 1, "a", 1)],
-        {"2026-03-10": {2: "b", 3: "c"}},
+        {"2026-03-10": ["3 c", "2 b"]},
     ),
     "unordered: the start may serve any step it matches": (
         "unordered",
         HOUR,
         [happened(0, "a", 1, 2), happened(1, "b", 1)],
-        {"2026-03-10": {1: "b", 2: "a"}},
+        {"2026-03-10": ["2 a", "1 b"]},
+    ),
+    "unordered: at one moment the smaller event id comes first": (
+        "unordered",
+        HOUR,
+        [happened(0, "a", 1), happened(5, "z", 2), happened(5, "b", 3)],
+        {"2026-03-10": ["1 a", "3 b", "2 z"]},
     ),
 }  # fmt: skip
 
@@ -216,7 +223,7 @@ def test_python_says_the_same_of_these_cases() -> None:
 
 def python_entries(events: Person, steps: int, window_seconds: int, mode: str) -> Entries:
     return {
-        str(day): {step: event.event_id for step, event in attempt}
+        str(day): [f"{step} {event.event_id}" for step, event in attempt]
         for day, attempt in entries_of(events, steps, window_seconds, mode).items()
     }
 

@@ -9,14 +9,30 @@ with entries as (
         funnel_id,
         entry_date,
         user_id,
-        groupArray(step_number) as reached,
-        -- null, for the start, would be left out of an array by itself
-        groupArray(tuple(seconds_from_previous)).1 as seconds
+        count() as reached,
+        -- in a tuple, because null, for the start, would be left out of an array by itself
+        arraySort(groupArray((step_number, seconds_from_previous))).2 as seconds
     from {{ ref('funnel_events') }}
     where
         1
         {{ changed }}
     group by tenant_id, funnel_id, entry_date, user_id
+),
+
+steps as (
+    select
+        tenant_id,
+        funnel_id,
+        step_number,
+        -- people reach the steps of an unordered funnel in different orders
+        if(
+            mode = 'unordered',
+            concat('any ', toString(step_number), ' of ', toString(max(step_number) over of_funnel)),
+            step_name
+        ) as step_name,
+        window_seconds
+    from {{ ref('funnel_steps') }}
+    window of_funnel as (partition by tenant_id, funnel_id)
 ),
 
 counts as (
@@ -27,16 +43,14 @@ counts as (
         steps.step_number as step_number,
         any(steps.step_name) as step_name,
         any(steps.window_seconds) as window_seconds,
-        countIf(has(reached, steps.step_number)) as users_count,
-        countIf(has(reached, steps.step_number - 1)) as previous_count,
-        countIf(hasAll(reached, [steps.step_number - 1, steps.step_number])) as both_count,
-        countIf(has(reached, 1)) as first_count,
-        countIf(hasAll(reached, [1, steps.step_number])) as first_and_this_count,
+        countIf(reached >= steps.step_number) as users_count,
+        if(steps.step_number = 1, 0, countIf(reached >= steps.step_number - 1)) as previous_count,
+        count() as first_count,
         -- null for those who did not reach the step
-        quantileExactInclusive(0.5)(seconds[indexOf(reached, steps.step_number)]) as median_seconds_from_previous,
-        quantileExactInclusive(0.9)(seconds[indexOf(reached, steps.step_number)]) as p90_seconds_from_previous
+        quantileExactInclusive(0.5)(seconds[steps.step_number]) as median_seconds_from_previous,
+        quantileExactInclusive(0.9)(seconds[steps.step_number]) as p90_seconds_from_previous
     from entries
-    inner join {{ ref('funnel_steps') }} as steps
+    inner join steps
         on entries.tenant_id = steps.tenant_id and entries.funnel_id = steps.funnel_id
     group by tenant_id, funnel_id, entry_date, step_number
 )
@@ -48,9 +62,8 @@ select
     counts.step_number as step_number,
     counts.step_name as step_name,
     counts.users_count as users_count,
-    -- of those who reached the step before: in an unordered funnel they need not be the same people
-    counts.both_count / nullIf(counts.previous_count, 0) as conversion_from_previous,
-    counts.first_and_this_count / nullIf(counts.first_count, 0) as conversion_from_first,
+    counts.users_count / nullIf(counts.previous_count, 0) as conversion_from_previous,
+    counts.users_count / counts.first_count as conversion_from_first,
     counts.median_seconds_from_previous as median_seconds_from_previous,
     counts.p90_seconds_from_previous as p90_seconds_from_previous,
     -- the last moment of the day may be an entry, and its window must end before the day of the last event begins

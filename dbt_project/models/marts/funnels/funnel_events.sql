@@ -5,7 +5,8 @@
 {% do follow('changed_funnel_entries', ['tenant_id', 'funnel_id', 'user_id', 'entry_date']) %}
 {% do follow('changed_funnels', ['tenant_id', 'funnel_id']) %}
 -- One row per (tenant_id, funnel_id, user_id, entry_date, step_number): the steps that a person's best attempt of that
--- day reached. Over a range of days a person counts once, with their best attempt of the range.
+-- day reached, numbered in the order in which they were. Over a range of days a person counts once, with their best
+-- attempt of the range.
 with people as (
     select
         tenant_id,
@@ -51,10 +52,11 @@ funnels as (
     select
         tenant_id,
         funnel_id,
-        mode,
-        window_seconds
+        argMin(mode, step_number) as mode,
+        argMin(window_seconds, step_number) as window_seconds,
+        arraySort(groupArray((step_number, step_name))).2 as step_names
     from {{ ref('funnel_steps') }}
-    where step_number = 1
+    group by tenant_id, funnel_id
 ),
 
 entries as (
@@ -67,6 +69,7 @@ select
     user_id,
     entry_date,
     step_number,
+    step_name,
     event_id,
     timestamp,
     seconds_from_previous,
