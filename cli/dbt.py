@@ -1,6 +1,5 @@
 """`footfall dbt …`: dbt itself, on this warehouse, for those who know it."""
 
-import os
 import subprocess
 from contextlib import nullcontext
 
@@ -25,16 +24,9 @@ def run_dbt(arguments: tuple[str, ...]) -> int:
     from warehouse import publishing
 
     settings = get_settings()
-    project = str(project_dir())
     with connect(settings) as warehouse:
         command = [*dbt_command(), *arguments]
-        variables = {
-            **os.environ,
-            **warehouse.environment(),
-            **environment(settings),
-            "DBT_PROJECT_DIR": project,
-            "DBT_PROFILES_DIR": project,
-        }
+        variables = environment(settings, project_dir(), warehouse.environment())
         subcommand = _subcommand(arguments)
         writes = bool(subcommand) and subcommand not in _READING
         with exclusive(warehouse, f"dbt {subcommand}") if writes else nullcontext():

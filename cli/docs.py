@@ -1,6 +1,5 @@
 """`footfall docs`: dbt's documentation of the published tables, as one page that needs no network."""
 
-import os
 import shutil
 import subprocess
 from functools import partial
@@ -32,18 +31,13 @@ def run_docs(folder: Path | None) -> None:
 def _generate(settings: Settings) -> Path:
     from orchestration.project import artifacts_dir, dbt_command, environment, project_dir
 
-    project = str(project_dir())
     # A target of its own: parsed for the published database, it would undo the partial parse of the builds.
     target = artifacts_dir(settings) / "docs"
     with connect(settings) as warehouse:
         generate = subprocess.run(
             [*dbt_command(), "--quiet", "docs", "generate", "--static"],
             env={
-                **os.environ,
-                **warehouse.environment(),
-                **environment(settings),
-                "DBT_PROJECT_DIR": project,
-                "DBT_PROFILES_DIR": project,
+                **environment(settings, project_dir(), warehouse.environment()),
                 "DBT_TARGET_PATH": str(target),
                 "FOOTFALL_DBT_SCHEMA": settings.database,
             },

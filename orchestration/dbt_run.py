@@ -1,7 +1,6 @@
 """Runs dbt as a process, follows what it reports, and reads what came of every model and test."""
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -74,15 +73,10 @@ def run_dbt(
     """
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
-    project = str(project_dir())
     process = subprocess.Popen(
         [*dbt_command(), "--no-use-colors", "--log-format", "json", *arguments],
         env={
-            **os.environ,
-            **warehouse.environment(),
-            **environment(warehouse.settings),
-            "DBT_PROJECT_DIR": project,
-            "DBT_PROFILES_DIR": project,
+            **environment(warehouse.settings, project_dir(), warehouse.environment()),
             "DBT_TARGET_PATH": str(target),
             **(variables or {}),
         },

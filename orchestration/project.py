@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from warehouse.errors import FootfallError
@@ -19,6 +19,9 @@ from warehouse.settings import Settings
 _GENERATED = {"target", "logs", "dbt_packages", ".user.yml"}
 # What editors and file managers leave beside the files: .DS_Store, .users.sql.swp, users.sql~, #users.sql#.
 _LEFT_BEHIND = re.compile(r"[.#]|.*~$")
+# Of dbt's variables those that reach ours: the log level, as docs/operations.md says, and those that mean something to
+# none but the models that ask for them.
+_PASSED_ON = re.compile("DBT_LOG_LEVEL_FILE$|DBT_ENV_")
 # So many states of the project stay parsed, for those who go back and forth between branches.
 _KEPT = 5
 
@@ -73,12 +76,11 @@ def _parse(settings: Settings, project: Path) -> Path:
     # Not the target of the builds: they parse with another profile, and each would undo the other's partial parse.
     target = artifacts_dir(settings) / "parsed"
     parse = subprocess.run(
-        [*dbt_command(), "--quiet", "parse", "--project-dir", str(project), "--profiles-dir", str(project)],
+        [*dbt_command(), "--quiet", "parse"],
         env={
             # Parsing opens no connection, but the profile wants a host.
             "CLICKHOUSE_HOST": "127.0.0.1",
-            **os.environ,
-            **environment(settings),
+            **environment(settings, project),
             "DBT_TARGET_PATH": str(target),
         },
         capture_output=True,
@@ -93,14 +95,23 @@ def _parse(settings: Settings, project: Path) -> Path:
     return target / "manifest.json"
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """What every dbt process needs in its environment, besides the warehouse's own variables."""
+def environment(settings: Settings, project: Path, connection: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of every dbt process of ours: this process's own, with the warehouse's `connection`.
+
+    dbt takes its options from variables DBT_… as well. Those that somebody has set for other projects (a target, a
+    profile, "no rows please") stay outside.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DBT_") or _PASSED_ON.match(name)}
     return {
+        **own,
+        **(connection or {}),
+        "DBT_PROJECT_DIR": str(project),
+        "DBT_PROFILES_DIR": str(project),
         "DBT_TARGET_PATH": str(artifacts_dir(settings) / "target"),
         "DBT_LOG_PATH": str(artifacts_dir(settings) / "logs"),
         # dbt's own default, debug, writes megabytes a build and takes a fifth of dbt's time. Whoever wants it sets this
         # variable, or says `footfall dbt --log-level-file debug …`.
-        "DBT_LOG_LEVEL_FILE": os.environ.get("DBT_LOG_LEVEL_FILE", "info"),
+        "DBT_LOG_LEVEL_FILE": own.get("DBT_LOG_LEVEL_FILE", "info"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_VERSION_CHECK": "false",
         "FOOTFALL_HOME": str(settings.home),

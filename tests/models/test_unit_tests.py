@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -30,15 +29,12 @@ class Project:
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         settings = self.warehouse.settings
         variables = {
-            **os.environ,
-            **self.warehouse.environment(),
-            **environment(settings),
+            **environment(settings, project_dir(), self.warehouse.environment()),
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.target / "logs"),
         }
-        folder = str(project_dir())
         return subprocess.run(
-            [*dbt_command(), "--no-use-colors", *arguments, "--project-dir", folder, "--profiles-dir", folder],
+            [*dbt_command(), "--no-use-colors", *arguments],
             env=variables, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -290,10 +286,8 @@ MISTAKES = {
         "ALTER TABLE attribution_credit UPDATE credit = 1.5 WHERE model = 'model 2' AND _build_seq = 5"
     ),
     "a_conflict_is_between_two_people": "ALTER TABLE identity_conflicts UPDATE kept_user_id = 'v' WHERE 1",
-    "a_funnel_in_order_only_narrows": (
-        "ALTER TABLE funnel_conversions_daily UPDATE users_count = 9 WHERE step_number = 2"
-    ),
-    "a_conversion_from_the_first_step_is_a_share": (
+    "a_funnel_only_narrows": "ALTER TABLE funnel_conversions_daily UPDATE users_count = 9 WHERE step_number = 2",
+    "a_conversion_is_a_share": (
         "ALTER TABLE funnel_conversions_daily UPDATE conversion_from_first = 1.8 WHERE step_number = 2"
     ),
 }
