@@ -49,14 +49,25 @@ _SCOPE = """
 """
 _SIGHTS = f"""
     {_SCOPE}
-    SELECT distinct_id, max(says_identified), min(first_at)
-    FROM int_id_days
-    WHERE tenant_id = {{tenant:String}} AND distinct_id IN (SELECT * FROM scope)
+    SELECT distinct_id, max(is_said), min(seen_at)
+    FROM
+    (
+        SELECT distinct_id, says_identified AS is_said, toNullable(first_at) AS seen_at
+        FROM int_id_days
+        WHERE tenant_id = {{tenant:String}} AND distinct_id IN (SELECT * FROM scope)
+        UNION ALL
+        -- a link that leads out of the scope joins nobody, and yet says who is identified
+        SELECT distinct_id, side = 'user' AND is_link AS is_said, first_seen_at AS seen_at
+        FROM int_links
+        WHERE
+            tenant_id = {{tenant:String}}
+            AND distinct_id IN (SELECT * FROM scope) AND other_id NOT IN (SELECT * FROM scope)
+    )
     GROUP BY distinct_id
 """  # noqa: S608 - our own text
 _LINKS = f"""
     {_SCOPE}
-    SELECT distinct_id, other_id, kind, is_link, first_seen_at
+    SELECT distinct_id, other_id, kind, is_link, is_mapped, first_seen_at
     FROM int_links
     WHERE
         tenant_id = {{tenant:String}} AND side = 'anonymous'
@@ -67,12 +78,15 @@ _LINKS = f"""
 
 @dataclass(frozen=True)
 class Link:
-    """A link that stands. `kind` is link or merge; `is_link`: it was said as a link, so its user is identified."""
+    """A link that stands. `kind` is link or merge; `is_link`: it was said as a link, so its user is identified;
+    `is_mapped`: a row of identity mappings said it, so it is a merge if its anonymous side is identified.
+    """
 
     anonymous_id: str
     user_id: str
     kind: str
     is_link: bool
+    is_mapped: bool
     first_seen_at: datetime | None
 
     @property
@@ -126,7 +140,9 @@ class People:
 
 @dataclass(frozen=True)
 class Graph:
-    """Ids with what their own events say of them (identified, first time), and the links among them."""
+    """Ids with what their own events, and links to others, say of them (identified, first time), and the links among
+    them.
+    """
 
     sights: Mapping[str, tuple[bool, datetime | None]] = field(default_factory=dict)
     links: Sequence[Link] = ()
@@ -134,10 +150,10 @@ class Graph:
     def with_merge(self, one: str, other: str, at: datetime) -> "Graph":
         """The same if it were said that two ids are one person."""
         before = [link for link in self.links if (link.anonymous_id, link.user_id) == (one, other)]
-        said_before = before[0] if before else Link(one, other, "merge", False, at)
+        said_before = before[0] if before else Link(one, other, "merge", False, True, at)
         first = min(said_before.first_seen_at or at, at)
         others = [link for link in self.links if link not in before]
-        return replace(self, links=[*others, replace(said_before, kind="merge", first_seen_at=first)])
+        return replace(self, links=[*others, replace(said_before, kind="merge", is_mapped=True, first_seen_at=first)])
 
     def without(self, one: str, other: str) -> "Graph":
         """The same if nothing that was said of just these two ids counted."""
@@ -152,9 +168,9 @@ class Graph:
             for end in link.ends:
                 first[end] = min(first.get(end, _NEVER), link.first_seen_at or _NEVER)
         joints = [
-            Joint(link, "a merge" if link.kind == "merge" else "a link between two identified ids")
+            Joint(link, "a merge" if link.kind == "merge" else "a mapping of one identified id to another")
             for link in self.links
-            if link.kind == "merge" or link.anonymous_id in identified
+            if link.kind == "merge" or (link.is_mapped and link.anonymous_id in identified)
         ]
         group_of = _groups(first, (joint.link for joint in joints))
         joints += _attachments(self.links, group_of, {group_of[each] for each in identified})
@@ -206,8 +222,10 @@ def read(client: Client, tenant: str, ids: Sequence[str]) -> Graph:
         for distinct_id, says_identified, first_at in client.query(_SIGHTS, parameters=names).result_rows
     }
     links = [
-        Link(anonymous_id, user_id, kind, bool(is_link), utc(first_seen_at))
-        for anonymous_id, user_id, kind, is_link, first_seen_at in client.query(_LINKS, parameters=names).result_rows
+        Link(anonymous_id, user_id, kind, bool(is_link), bool(is_mapped), utc(first_seen_at))
+        for anonymous_id, user_id, kind, is_link, is_mapped, first_seen_at in client.query(
+            _LINKS, parameters=names
+        ).result_rows
     ]
     return Graph(sights, links)
 

@@ -115,7 +115,11 @@ def _refused(
             kept = people.user_of[pair[0]]
             if kept == people.user_of[pair[1]]:
                 continue
-            because = f"an earlier link came first: {pair[0]} belongs to {kept}"
+            because = (
+                f"an event joins no identified id to another, and {pair[0]} is one"
+                if pair[0] in people.identified
+                else f"an earlier link or a merge takes precedence: {pair[0]} belongs to {kept}"
+            )
         else:
             because = _why_unlinked(pair, of_pair, nobody)
         rows.append(

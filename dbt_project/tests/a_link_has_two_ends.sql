@@ -6,4 +6,4 @@ select
 from {{ ref('int_links') }}
 where {{ of_this_build() }}
 group by tenant_id, anonymous_id, user_id
-having count() != 2 or uniqExact(side) != 2 or uniqExact((kind, first_seen_at)) != 1
+having count() != 2 or uniqExact(side) != 2 or uniqExact((kind, is_mapped, first_seen_at)) != 1

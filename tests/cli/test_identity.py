@@ -17,7 +17,7 @@ from warehouse.connection import Warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(540)]
 
-# The example of docs/semantics.md, and then the first link again.
+# The example of docs/semantics.md, and then links that join nobody.
 _EXAMPLE: list[Row] = [
     {"event": "page", "distinct_id": "tablet-1", "timestamp": "2026-03-01 09:00:00"},
     {"event": "$identify", "distinct_id": "ana", "anonymous_id": "tablet-1", "timestamp": "2026-03-01 09:05:00"},
@@ -26,6 +26,7 @@ _EXAMPLE: list[Row] = [
     {"event": "$identify", "distinct_id": "ben", "anonymous_id": "tablet-1", "timestamp": "2026-03-01 11:00:00"},
     {"event": "$create_alias", "distinct_id": "ana", "alias": "ana@old", "timestamp": "2026-03-01 12:00:00"},
     {"event": "$identify", "distinct_id": "ana", "anonymous_id": "Guest", "timestamp": "2026-03-01 13:00:00"},
+    {"event": "$identify", "distinct_id": "dora", "anonymous_id": "ben", "timestamp": "2026-03-01 14:00:00"},
 ]
 
 
@@ -100,8 +101,17 @@ def test_why_tells_the_chain_its_sources_and_what_was_refused(footfall: Footfall
     assert step.split("  ")[1:3] == ["tablet-1 -> ana", "the earliest link"]
     assert f"event e1 ($identify), {builder.folder / 'example.ndjson'} line 2" in step
     (refused,) = [line for line in lines if line.startswith("tablet-1 -> ben")]
-    assert "an earlier link came first: tablet-1 belongs to ana" in refused
+    assert "an earlier link or a merge takes precedence: tablet-1 belongs to ana" in refused
     assert "2026-03-01 11:00:00" in refused
+
+
+def test_why_tells_that_an_event_joins_no_identified_id_to_another(footfall: Footfall) -> None:
+    for each in ("ben", "dora"):
+        result = footfall("why", "--tenant", "acme", each)
+        assert result.stdout.startswith(f"{each} is {each} in tenant acme")
+        (refused,) = [line for line in result.stdout.splitlines() if line.startswith("ben -> dora")]
+        assert "an event joins no identified id to another, and ben is one" in refused
+        assert "2026-03-01 14:00:00" in refused
 
 
 def test_why_of_the_name_tells_all_that_joins_it(footfall: Footfall) -> None:

@@ -24,6 +24,10 @@ def event(tenant: str, day: str, distinct_id: str, **more: object) -> Row:
     return {"tenant_id": tenant, "event": "click", "timestamp": f"{day}T10:00:00Z", "distinct_id": distinct_id, **more}
 
 
+def identify(tenant: str, day: str, user: str, anonymous: str, **more: object) -> Row:
+    return event(tenant, day, user, **more) | {"event": "$identify", "properties": {"$anon_distinct_id": anonymous}}
+
+
 def merge(tenant: str, one: str, other: str) -> Row:
     return {"tenant_id": tenant, "anonymous_id": one, "user_id": other, "kind": "merge"}
 
@@ -54,9 +58,18 @@ BEFORE = [
             event("split", "2026-01-05", "visitor"),
             event("split", "2026-01-05", "ana"),
             event("wrong", "2026-01-05", "ana"),
+            # alice logs in, then bob where she was; a browser that nobody has logged in on yet becomes ben's
+            identify("switch", "2026-01-05", "alice", "browser"),
+            identify("switch", "2026-01-06", "bob", "alice"),
+            identify("switch", "2026-01-05", "ben", "ana"),
+            # the same by a mapping and an event: two names of one person
+            identify("switch", "2026-01-05", "cem", "laptop"),
+            identify("switch", "2026-01-06", "cem@x", "cem"),
         ],
     ),
     File("identity_mappings", "visitors.ndjson", [merge("split", "visitor", "ana")]),
+    File("events", "login.ndjson", [identify("switch", "2026-01-04", "dora", "phone")]),
+    File("events", "switched.ndjson", [identify("switch", "2026-01-05", "eve", "dora")]),
     File("events", "last.ndjson", [event("shrinks", "2026-01-09", "ben")]),
     File(
         "retention_definitions",
@@ -68,6 +81,10 @@ AFTER = [
     # one visitor is somebody now, the other one is nobody any more
     File("identity_mappings", "visitors.ndjson", [merge("join", "visitor", "ana")]),
     File("identity_mappings", "rest.ndjson", [merge("chain", *pair) for pair in pairwise(IDS[250:])]),
+    # what comes later says that ana is an account; what is withdrawn, that dora is none
+    File("events", "accounts.ndjson", [event("switch", "2026-01-01", "ana", is_identified=True)]),
+    File("events", "login.ndjson", [event("switch", "2026-01-04", "phone")]),
+    File("identity_mappings", "names.ndjson", [{"tenant_id": "switch", "anonymous_id": "cem", "user_id": "cem@x"}]),
     # the definition of one tenant becomes weekly, that of the other daily again
     File(
         "retention_definitions",
@@ -148,6 +165,31 @@ def test_a_wrong_tenant_that_was_unloaded_and_loaded_again_leaves_nothing_of_the
 def test_a_long_chain_of_merged_ids_is_one_person(told: Builder) -> None:
     found = rows(told, "select uniqExact(user_id), count() from identities where tenant_id = 'chain'")
     assert found == [(1, len(IDS))]
+
+
+def test_an_event_joins_no_identified_id_to_another_whenever_it_turns_out_to_be_one(told: Builder) -> None:
+    found = rows(
+        told, "select user_id, arraySort(groupArray(distinct_id)) from identities where tenant_id = 'switch'"
+        " group by user_id order by user_id",
+    )  # fmt: skip
+    assert found == [
+        ("alice", ["alice", "browser"]),
+        ("ana", ["ana"]),
+        ("ben", ["ben"]),
+        ("bob", ["bob"]),
+        ("cem", ["cem", "cem@x", "laptop"]),
+        ("eve", ["dora", "eve"]),
+        ("phone", ["phone"]),
+    ]
+
+
+def test_the_link_that_joined_nobody_is_kept_with_its_reason(told: Builder) -> None:
+    found = rows(
+        told, "select anonymous_id, rejected_user_id, kept_user_id, reason from identity_conflicts"
+        " where tenant_id = 'switch' order by anonymous_id",
+    )  # fmt: skip
+    reason = "the anonymous id is itself an identified id"
+    assert found == [("alice", "bob", "alice", reason), ("ana", "ben", "ana", reason)]
 
 
 def test_a_definition_that_becomes_weekly_leaves_the_table_of_days(told: Builder) -> None:

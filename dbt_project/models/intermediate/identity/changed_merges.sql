@@ -1,6 +1,7 @@
 {{ config(order_by=['tenant_id', 'distinct_id']) }}
--- One row per merge and direction among the ids in scope. A link whose anonymous side is itself an identified id is a
--- merge, too: two names of one person.
+-- One row per merge and direction among the ids in scope. A row of identity mappings whose anonymous side is itself an
+-- identified id is a merge, too: two names of one person. An event that says the same is not: an account was switched
+-- on one device.
 with identified as (
     select tenant_id, distinct_id
     from {{ ref('changed_identity_scope') }}
@@ -17,6 +18,6 @@ where
     and (tenant_id, other_id) in (select tenant_id, distinct_id from {{ ref('changed_identity_scope') }})
     and (
         kind = 'merge'
-        or (side = 'anonymous' and (tenant_id, distinct_id) in (identified))
-        or (side = 'user' and (tenant_id, other_id) in (identified))
+        or (is_mapped and side = 'anonymous' and (tenant_id, distinct_id) in (identified))
+        or (is_mapped and side = 'user' and (tenant_id, other_id) in (identified))
     )

@@ -5,7 +5,7 @@
 -- Two rows per link that stands, one for each end (side: the end that distinct_id is on), so that all links of an id
 -- are read in one place. Of all that was said of one pair of ids the latest word decides whether the link stands (a
 -- tie: it does not), the earliest sight is its time, and a merge said once makes it a merge. is_link: it was said as a
--- link, too, which makes its user an identified id.
+-- link, too, which makes its user an identified id. is_mapped: a row of identity mappings said it.
 with said_by_mappings as {{ once() if is_incremental() }} (
     select
         tenant_id,
@@ -36,7 +36,7 @@ senders as (
 ),
 
 said as (
-    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, is_deleted
+    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, is_deleted, 1 as is_mapped
     from said_by_mappings
     where tenant_id != ''
     union all
@@ -47,12 +47,13 @@ said as (
         mappings.kind,
         mappings.first_seen_at,
         mappings.stated_at,
-        mappings.is_deleted
+        mappings.is_deleted,
+        1 as is_mapped
     from said_by_mappings as mappings
     inner join senders on mappings.anonymous_id = senders.distinct_id
     where mappings.tenant_id = ''
     union all
-    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, 0 as is_deleted
+    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, 0 as is_deleted, 0 as is_mapped
     from {{ ref('int_event_links') }}
     where
         1
@@ -66,6 +67,7 @@ links as (
         user_id,
         if(countIf(said.kind = 'merge' and not is_deleted) > 0, 'merge', 'link') as kind,
         countIf(said.kind = 'link' and not is_deleted) > 0 as is_link,
+        countIf(said.is_mapped and not is_deleted) > 0 as is_mapped,
         min(first_seen_at) as first_seen_at,
         max((stated_at, is_deleted)) as last_word
     from said
@@ -85,6 +87,7 @@ select
     end.3 as other_id,
     kind,
     is_link,
+    is_mapped,
     first_seen_at,
     {{ build_seq() }} as _build_seq
 from links

@@ -1,7 +1,7 @@
 {{ config(order_by=['tenant_id', 'anonymous_id', 'rejected_user_id']) }}
 {% do follow('changed_conflict_ids', ['tenant_id', 'anonymous_id']) %}
 -- One row per (tenant_id, anonymous_id, rejected_user_id): a link that stands but leads to another person than the one
--- its anonymous id belongs to, because an earlier link came first.
+-- its anonymous id belongs to, and why it was not followed.
 with links as {{ once() if is_incremental() }} (
     select
         tenant_id,
@@ -29,6 +29,11 @@ select
     links.rejected_user_id as rejected_user_id,
     kept.user_id as kept_user_id,
     links.first_seen_at as first_seen_at,
+    if(
+        kept.is_identified,
+        'the anonymous id is itself an identified id',
+        'an earlier link or a merge takes precedence'
+    ) as reason,
     {{ build_seq() }} as _build_seq
 from links
 inner join {{ people_of('ids') }} as kept
