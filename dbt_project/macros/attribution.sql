@@ -198,15 +198,16 @@
 
 {#
     The part of a conversion's revenue that a share earns, in millionths: what all shares up to it have earned, less
-    what those before it have. So the parts add up to the whole, to the last millionth.
+    what those before it have. So the parts add up to the whole, to the last millionth. In 256 bits, because an amount
+    may have 38 digits and a weight 13.
 #}
 {% macro credited_revenue(revenue, weight, running_weight, total_weight) -%}
-    {%- set millionths = 'toInt128(toDecimal128(' ~ revenue ~ ', 6) * 1000000)' -%}
-    toDecimal64(
+    {%- set millionths = 'toInt256(toDecimal256(' ~ revenue ~ ', 6) * 1000000)' -%}
+    toDecimal128(
         (
             intDiv({{ millionths }} * {{ running_weight }}, {{ total_weight }})
             - intDiv({{ millionths }} * ({{ running_weight }} - {{ weight }}), {{ total_weight }})
-        ) * toDecimal128('0.000001', 6),
+        ) * toDecimal256('0.000001', 6),
         6
     )
 {%- endmacro %}
