@@ -41,6 +41,19 @@ def run_build(*, full_refresh: bool) -> None:
         out().print(
             f"Published {warehouse.settings.database} in {time.monotonic() - started:.1f} s. See: footfall status"
         )
+        if told := _of_nobody(warehouse):
+            out().print(told)
+
+
+def _of_nobody(warehouse: Warehouse) -> str:
+    """The share of published events that carry no id that means anybody; empty if there are none."""
+    from orchestration import nobodys_events
+
+    with warehouse.client() as client:
+        of_nobody, events = nobodys_events.count(client, warehouse.settings.database)
+    if not of_nobody:
+        return ""
+    return f"{of_nobody:,} of {events:,} events ({of_nobody / events:.1%}) are of nobody: they carry no id of anybody."
 
 
 def run_dry(*, full_refresh: bool) -> None:

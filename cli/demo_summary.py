@@ -59,7 +59,7 @@ def _identity(console: Console, client: Client) -> None:
         (f"{people:,}", "bold cyan"),
         " people\n",
         f"{stitched:,} people came under more than one id, one of them under {most}; ",
-        f"{conflicts:,} shared devices were kept from merging two people.",
+        f"{conflicts:,} logins on shared devices were kept from merging two people.",
     )
     console.print(text)
 
@@ -75,8 +75,10 @@ def _funnel(console: Console, client: Client) -> None:
         return
     steps = client.query(
         """
-        SELECT step_number, any(step_name), any(name), any(people)
-        FROM funnel_steps
+        SELECT
+            step_number, any(step_name), (SELECT any(name) FROM funnel_steps WHERE funnel_id = {funnel:String}),
+            any(people)
+        FROM funnel_conversions_daily
         LEFT JOIN
         (
             SELECT funnel_id, step_number, uniqExact(tenant_id, user_id) AS people

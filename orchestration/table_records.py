@@ -12,6 +12,7 @@ import dagster as dg
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from orchestration import nobodys_events
 from orchestration.dbt_run import NodeResult
 from orchestration.model_assets import LEDGER, MANIFEST, MODEL_SPECS, PUBLISHED_SPEC
 from orchestration.pictures import picture_metadata
@@ -29,6 +30,8 @@ _INPUT_POINTER = "dagster/input_event_pointer"
 # The parts of a build stand in the record of `published` under this word.
 SECONDS = "seconds: "
 
+# Tables that tell how many of the events are of nobody.
+_TABLES_OF_EVENTS = {"events", "events_hourly"}
 # dbt's comment at the beginning of each of its statements says for which model it runs it.
 _NODE_OF_STATEMENT = re.compile(r'"node_id": "([^"]+)"')
 
@@ -142,6 +145,9 @@ def metadata_of(
         metadata["seconds"] = round(result.seconds, 3)
     if unique_id in read:
         metadata["rows read"] = read[unique_id]
+    if table in _TABLES_OF_EVENTS:
+        of_nobody, events = nobodys_events.count(client, database)
+        metadata |= {"events of nobody": of_nobody, "events of nobody, %": round(100 * of_nobody / max(events, 1), 2)}
     return metadata | picture_metadata(warehouse, table)
 
 

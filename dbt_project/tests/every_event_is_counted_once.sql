@@ -5,7 +5,10 @@ with totals as (
     select
         tenant_id,
         '{{ mart }}' as mart,
-        sum(events_count) as events_count
+        -- events of nobody are in no other mart
+        toInt64(
+            sum({{ 'events_count - nobody_events_count' if mart == 'events_hourly' else 'events_count' }})
+        ) as events
     from {{ ref(mart) }}
     {{ of_changed_tenants(marts) }}
     group by tenant_id
@@ -15,7 +18,7 @@ with totals as (
 
 select
     tenant_id,
-    groupArray((mart, events_count)) as events_by_mart
+    groupArray((mart, events)) as events_by_mart
 from totals
 group by tenant_id
-having uniqExact(events_count) > 1 or count() < 4
+having uniqExact(events) > 1 or (count() < {{ marts | length }} and max(events) > 0)

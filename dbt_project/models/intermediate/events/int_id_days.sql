@@ -1,7 +1,8 @@
 {{ config(order_by=['tenant_id', 'distinct_id', 'event_date', 'session_key']) }}
 {% set changed = follow('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) %}
 -- One row per (tenant_id, distinct_id, event_date, session_key): what one id did under one session key on one
--- day. People are counted from here, and it leads from an id to the places in int_events where its events are.
+-- day. People are counted from here, and it leads from an id to the places in int_events where its events are. Events
+-- of nobody are not here, and so make no person.
 select
     tenant_id,
     distinct_id,
@@ -16,7 +17,7 @@ select
     {{ build_seq() }} as _build_seq
 from {{ ref('int_events') }}
 where
-    1
+    distinct_id != ''
     {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
     {{ changed }}
 group by tenant_id, distinct_id, event_date, session_key

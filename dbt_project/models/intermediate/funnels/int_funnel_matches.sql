@@ -51,6 +51,8 @@ with steps as {{ once() }} (
         -- their own column, not the one that is written here
         events._build_seq > (select from_seq from {{ ref('int_build_range') }})
         {%- endif %}
+        -- who has no id is not followed
+        and distinct_id != ''
         and (
             (tenant_id, event) in (select tenant_id, event from steps)
             or tenant_id in (select tenant_id from steps where event = '')

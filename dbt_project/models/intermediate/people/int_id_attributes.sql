@@ -16,7 +16,8 @@ with attributes as (
         )) as attribute
     from {{ ref('int_events') }}
     where
-        position(properties, '"$set') > 0
+        distinct_id != ''
+        and position(properties, '"$set') > 0
         {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
         {{ changed }}
 )

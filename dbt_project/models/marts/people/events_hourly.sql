@@ -1,6 +1,6 @@
 {{ config(order_by=['tenant_id', 'date', 'event', 'hour']) }}
 {% do follow('changed_event_hours', ['tenant_id', 'date', 'event', 'hour']) %}
--- One row per (tenant_id, event, date, hour) in which the event happened.
+-- One row per (tenant_id, event, date, hour) in which the event happened. Events of nobody are counted, too.
 with counts as {{ once() if is_incremental() }} (
     select
         tenant_id,
@@ -24,9 +24,10 @@ select
     counts.event_date as date,
     counts.hour as hour,
     sum(counts.events_count) as events_count,
-    uniqExact(identities.user_id) as users_count,
+    sumIf(counts.events_count, counts.distinct_id = '') as nobody_events_count,
+    uniqExactIf(identities.user_id, counts.distinct_id != '') as users_count,
     {{ build_seq() }} as _build_seq
 from counts
-inner join {{ people_of('counts') }} as identities
+left join {{ people_of('counts') }} as identities
     on counts.tenant_id = identities.tenant_id and counts.distinct_id = identities.distinct_id
 group by tenant_id, event, date, hour
