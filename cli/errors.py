@@ -17,6 +17,7 @@ _BEFORE = re.compile(r"^.*?server response: ")
 _AFTER = re.compile(r"\s*\(version \d.*$")
 # As the operating system, SQLite (Dagster's record) and the warehouse put it.
 _FULL = re.compile(r"No space left on device|disk is full|NOT_ENOUGH_SPACE")
+_OUT_OF_MEMORY = "MEMORY_LIMIT_EXCEEDED"
 
 
 def report(error: Exception, *, verbose: bool) -> int:
@@ -31,6 +32,10 @@ def report(error: Exception, *, verbose: bool) -> int:
         if error.next_step:
             print(error.next_step, file=sys.stderr)
         return error.exit_code
+    if _OUT_OF_MEMORY in str(error):
+        print("Error: the warehouse has not enough memory for this.", file=sys.stderr)
+        print("Give the warehouse more memory, or ask for less at a time.", file=sys.stderr)
+        return FAILED
     print(f"Error: {one_line(error)}", file=sys.stderr)
     if _FULL.search(str(error)):
         print("The disk is full: make room and run the same command again.", file=sys.stderr)

@@ -266,7 +266,7 @@ def _run_expectations(context: dg.AssetExecutionContext, warehouse: Warehouse) -
     if checks.SUITES:
         say(context.log, f"Great Expectations: {passed} expectations hold, {len(stopped)} do not")
     if stopped:
-        raise _failed(context, "Great Expectations failed", tuple(stopped))
+        raise _failed(context, "Great Expectations failed", hot_keys.explained(warehouse, stopped))
 
 
 def _publish(warehouse: Warehouse, build: build_log.Build) -> None:

@@ -76,3 +76,11 @@ def test_a_server_error_is_its_first_line_without_version_and_address() -> None:
 def test_a_full_disk_is_called_so_whoever_met_it(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(error, verbose=False) == 1
     assert "make room and run the same command again" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    error = RuntimeError("Code: 241. DB::Exception: (total) memory limit exceeded: … (MEMORY_LIMIT_EXCEEDED)")
+    assert report(error, verbose=False) == 1
+    told = capsys.readouterr().err
+    assert "not enough memory" in told
+    assert "MEMORY_LIMIT" not in told

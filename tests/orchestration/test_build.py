@@ -135,6 +135,38 @@ def test_a_failed_expectation_publishes_nothing_and_is_named(
         assert "user_id" not in row.data
 
 
+def test_a_build_that_runs_out_of_memory_names_the_key_that_holds_most(
+    footfall: Footfall, warehouse: Warehouse, project: Path
+) -> None:
+    models = project / "models"
+    (models / "int_id_days.sql").write_text(
+        "select 'north' as tenant_id, id as distinct_id, 'd:' || id as session_key, events as events_count"
+        " from values('id String, events UInt64', ('kiosk', 150000), ('ada', 3))"
+    )
+    (models / "identities.sql").write_text(
+        "select tenant_id, distinct_id, 'of ' || distinct_id as user_id from {{ ref('int_id_days') }}"
+    )
+    (models / "too_large.sql").write_text(
+        "select user_id, range(20000000 + length(user_id)) as numbers from {{ ref('identities') }}"
+        " settings max_memory_usage = 100000000"
+    )
+    commit_load(warehouse, 1, "ada")
+    failed = footfall("build")
+    assert failed.returncode == 1
+    sentence = (
+        "too_large: the warehouse has not enough memory for it; of its events most are those of person 'of kiosk' of"
+        " tenant 'north' (150,000 events) and session id or device 'kiosk' of tenant 'north' (150,000 events)"
+    )
+    assert sentence in failed.stderr
+    assert sentence in build_log.builds(warehouse)[0].failed_checks[0]
+    assert "MEMORY_LIMIT" not in failed.stderr and "Traceback" not in failed.stderr
+    with recorded(project) as instance:
+        (run,) = instance.get_runs(limit=1)
+        said = [event.user_message + str(event.dagster_event) for event in instance.all_logs(run.run_id)]
+    assert any(sentence in each for each in said)
+    assert not any("MEMORY_LIMIT" in each for each in said)
+
+
 def test_a_model_that_does_not_run_is_named_with_the_servers_words(
     footfall: Footfall, warehouse: Warehouse, project: Path
 ) -> None:

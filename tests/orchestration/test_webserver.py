@@ -1,170 +1,25 @@
-"""What people click in Dagster's UI, by the same GraphQL that the UI speaks, against `footfall up`."""
+"""What people click in Dagster's UI, by the same GraphQL that the UI speaks, against one `footfall up`.
+
+Landing days come first: they begin with a first day, while the other tests' loads have a date long ago.
+"""
 
 import json
-import time
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import httpx
+import orjson
 import pytest
 
+from tests.cli.conftest import footfall_of
 from tests.orchestration.browser import browser_page
-from tests.orchestration.conftest import commit_load, published_people, start, tiny_project
-from tests.orchestration.listener import Listener, listening
+from tests.orchestration.conftest import published_people, put_landing, start, tiny_project
+from tests.orchestration.listener import listening
+from tests.orchestration.ui import DAYS, REPOSITORY, Ui, until
 from warehouse.connection import Warehouse
 from warehouse.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-LAUNCH = """
-mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
-    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-    ... on RunConfigValidationInvalid { errors { message } } ... on InvalidSubsetError { message }
-} }
-"""
-AGAIN = """
-mutation($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) {
-    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-} }
-"""
-RUN = """
-query($id: ID!) { runOrError(runId: $id) { ... on Run {
-    status startTime endTime
-    eventConnection(limit: 1000) { events { __typename ... on MessageEvent { message } } }
-} } }
-"""
-RUNS = "query { runsOrError { ... on Runs { results { runId } } } }"
-TABLE = """
-query($key: AssetKeyInput!) {
-    assetNodeOrError(assetKey: $key) { ... on AssetNode {
-        staleStatus
-        assetChecksOrError { ... on AssetChecks { checks {
-            name description executionForLatestMaterialization { runId status evaluation { metadataEntries {
-                label ... on IntMetadataEntry { intValue } ... on TextMetadataEntry { text }
-                ... on MarkdownMetadataEntry { mdStr } ... on TableMetadataEntry { table { records } }
-            } } }
-        } } }
-    } }
-    assetOrError(assetKey: $key) { ... on Asset { assetMaterializations(limit: 20) {
-        runId metadataEntries { label ... on IntMetadataEntry { intValue } ... on FloatMetadataEntry { floatValue } }
-    } } }
-}
-"""
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what Dagster's daemon does once in a while."""
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline, "it has not come to that"
-        time.sleep(0.5)
-
-
-REPOSITORY = {"repositoryLocationName": "footfall", "repositoryName": "__repository__"}
-
-
-@dataclass
-class Run:
-    id: str
-    status: str
-    started: float
-    ended: float
-    messages: list[str]
-
-
-@dataclass
-class Ui:
-    """The UI of a warehouse with the tiny project."""
-
-    warehouse: Warehouse
-    port: int
-    alerts: Listener
-    loads: int = 0
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=120))
-
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        answer = self.client.post(
-            f"http://127.0.0.1:{self.port}/graphql", json={"query": query, "variables": variables}
-        )
-        answered: dict[str, Any] = answer.json()
-        assert "errors" not in answered, answered
-        return answered["data"]  # type: ignore[no-any-return]
-
-    def load(self, *people: str) -> int:
-        self.loads += 1
-        commit_load(self.warehouse, self.loads, *people)
-        return self.loads
-
-    def withdraw(self, seq: int) -> None:
-        """Take a load out of the ledger, as `footfall unload` does."""
-        self.loads += 1
-        with self.warehouse.client(self.warehouse.settings.raw_database) as client:
-            client.command(
-                "INSERT INTO loads SELECT * REPLACE ('superseded' AS status, {now:UInt64} AS superseded_seq,"
-                " version + 1 AS version) FROM loads FINAL WHERE load_seq = {seq:UInt64}",
-                parameters={"seq": seq, "now": self.loads},
-            )
-
-    def launch(self, *assets: str, checks: list[dict[str, Any]] | None = None, job: str = "__ASSET_JOB") -> str:
-        """Click *Materialize* on these assets, or *Execute* on these checks; the run's id."""
-        selector: dict[str, Any] = {**REPOSITORY, "pipelineName": job}
-        if job == "__ASSET_JOB":
-            selector["assetSelection"] = [{"path": asset.split("/")} for asset in assets]
-            selector["assetCheckSelection"] = checks
-        launched = self.ask(LAUNCH, params={"selector": selector, "runConfigData": "{}", "mode": "default"})[
-            "launchRun"
-        ]
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-        return str(launched["run"]["runId"])
-
-    def again(self, run: str) -> str:
-        """Click *Re-execute from failure*."""
-        params = {"parentRunId": run, "strategy": "FROM_FAILURE"}
-        launched = self.ask(AGAIN, params=params)["launchRunReexecution"]
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-        return str(launched["run"]["runId"])
-
-    def wait(self, run: str) -> Run:
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline:
-            found = self.ask(RUN, id=run)["runOrError"]
-            if found["status"] in {"SUCCESS", "FAILURE", "CANCELED"}:
-                messages = [event.get("message") or "" for event in found["eventConnection"]["events"]]
-                return Run(run, found["status"], found["startTime"] or 0, found["endTime"] or 0, messages)
-            time.sleep(0.5)
-        raise AssertionError(f"run {run} has not ended: {found['status']}")
-
-    def materialize(self, *assets: str) -> Run:
-        return self.wait(self.launch(*assets))
-
-    def table(self, name: str) -> dict[str, Any]:
-        return self.ask(TABLE, key={"path": name.split("/")})
-
-    def runs_of(self, name: str) -> list[str]:
-        """The runs that materialized a table, the latest first."""
-        return [each["runId"] for each in self.table(name)["assetOrError"]["assetMaterializations"]]
-
-    def runs(self) -> list[str]:
-        """All runs, the latest first."""
-        return [run["runId"] for run in self.ask(RUNS)["runsOrError"]["results"]]
-
-    def figures(self, name: str) -> dict[str, float]:
-        """The numbers of a table's latest materialization."""
-        entries = self.table(name)["assetOrError"]["assetMaterializations"][0]["metadataEntries"]
-        return {each["label"]: each.get("intValue", each.get("floatValue")) for each in entries}
-
-    def check(self, table: str = "people") -> dict[str, Any]:
-        """The latest execution of a table's only check: status, and what it shows by label."""
-        (check,) = self.table(table)["assetNodeOrError"]["assetChecksOrError"]["checks"]
-        execution = check["executionForLatestMaterialization"]
-        entries = (execution["evaluation"] or {"metadataEntries": []})["metadataEntries"]
-        shown = {
-            each["label"]: next((each[key] for key in ("intValue", "text", "mdStr", "table") if key in each), None)
-            for each in entries
-        }
-        return {**execution, "name": check["name"], "description": check["description"], "shown": shown}
 
 
 @pytest.fixture(scope="module")
@@ -177,45 +32,120 @@ def ui(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) ->
     )
     (port,) = free_ports(1)
     with listening() as alerts:
+        ui = Ui(shared_warehouse, port, alerts)
+        ui.put(DAYS[3])
+        ui.put(DAYS[4], events=2)
+        ui.put(DAYS[5])
         process = start(shared_warehouse, project, "up", FOOTFALL_UI_PORT=str(port), FOOTFALL_ALERT_URL=alerts.url)
         try:
             assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith("Dagster"):
-                    break
-            yield Ui(shared_warehouse, port, alerts)
+            assert any(line.startswith("Dagster") for line in process.stdout), "it has started"
+            yield ui
         finally:
             process.terminate()
             process.communicate(timeout=60)
+            shutil.rmtree(shared_warehouse.settings.home / "landing")
+
+
+def test_landing_days_in_the_ui(ui: Ui) -> None:
+    _partitions_begin_with_the_first_day(ui)
+    _backfills_have_a_result_for_each_day_and_raw_then_tables_is_one_click(ui)
+    ui.put(DAYS[1])  # noticed within half a minute, see below
+    _loads_of_the_command_are_recorded(ui)
+    _an_earlier_day_becomes_a_partition(ui)
+    _the_sensor_asks_for_one_run(ui)
+
+
+def _partitions_begin_with_the_first_day(ui: Ui) -> None:
+    assert ui.partitions() == DAYS[3:]
+
+
+def _backfills_have_a_result_for_each_day_and_raw_then_tables_is_one_click(ui: Ui) -> None:
+    put_landing(ui.warehouse, DAYS[4], "broken.json", b"\x00\x01")
+    ui.put(DAYS[6], person="ben")
+    raw = ui.backfill(assetSelection=[{"path": ["raw", "events"]}], partitionNames=DAYS[3:6])
+    job = {"repositorySelector": REPOSITORY, "partitionSetName": "load_and_build_partition_set"}
+    raw_then_tables = ui.backfill(selector=job, partitionNames=DAYS[5:7])
+    run = ui.ended(**raw)
+    assert run.status == "FAILURE"
+    assert f"{DAYS[3]}: a.ndjson is loaded: 1 rows accepted, 0 rejected, 0 duplicate." in run.messages
+    built = ui.ended(**raw_then_tables)
+    assert built.status == "SUCCESS", built.messages
+    assert published_people(ui.warehouse) == ["ada", "ben"]
+    green = dict.fromkeys(DAYS[3:7], "MATERIALIZED")
+    assert ui.statuses() == green | {DAYS[4]: "FAILED"}
+    assert ui.accepted() == {DAYS[3]: 1, DAYS[5]: 1, DAYS[6]: 1}
+
+    ui.put(DAYS[4], name="broken.json")
+    rerun = ui.wait(ui.again(run.id))
+    assert rerun.status == "SUCCESS", rerun.messages
+    assert f"{DAYS[3]}: a.ndjson is there already, with the same content." in rerun.messages
+    assert ui.statuses() == green
+    assert ui.accepted() == {DAYS[3]: 1, DAYS[4]: 3, DAYS[5]: 1, DAYS[6]: 1}
+
+
+def _loads_of_the_command_are_recorded(ui: Ui) -> None:
+    file = ui.warehouse.settings.home / "by_hand.ndjson"
+    row = {"event": "page", "event_id": "hand", "distinct_id": "ada", "timestamp": f"{DAYS[0]} 12:00:00"}
+    file.write_bytes(orjson.dumps(row))
+    loaded = footfall_of(ui.warehouse)("load", "events", str(file), "--tenant", "north")
+    assert loaded.returncode == 0, loaded.stderr
+    assert (ui.warehouse.settings.home / "landing" / "identity_mappings").is_dir()
+    until(lambda: ui.accepted().get(DAYS[9]) == 1)
+
+
+def _an_earlier_day_becomes_a_partition(ui: Ui) -> None:
+    until(lambda: ui.partitions() == DAYS[1:])
+
+
+def _the_sensor_asks_for_one_run(ui: Ui) -> None:
+    put_landing(ui.warehouse, "20261124", "a.ndjson", b"{}")
+    ui.put(DAYS[7])
+    ui.start_sensor("landing_folder")
+    until(lambda: ui.runs_asked_for("landing_folder"))
+    assert ui.runs_asked_for("landing_folder") == [1], "one run for six days"
+    run = ui.ended(tags=[{"key": "dagster/sensor_name", "value": "landing_folder"}])
+    assert run.status == "SUCCESS", run.messages
+    first, last = (run.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+    assert (first, last) == (DAYS[1], DAYS[7])
+    assert [day for day in DAYS if ui.statuses().get(day) == "MATERIALIZED"] == [*DAYS[1:8], DAYS[9]]
+    assert ui.accepted()[DAYS[7]] == 1 and ui.accepted()[DAYS[2]] == 0
+    skipped = ui.next_tick("landing_folder")["skipReason"]
+    assert skipped.startswith("No landing day has changed. This is not loaded: ") and "20261124" in skipped
 
 
 def test_one_table_selected_builds_and_publishes_all_and_the_record_says_so(ui: Ui) -> None:
+    there = ui.warehouse.has_table(ui.warehouse.settings.database, "people")
+    deleted = len(published_people(ui.warehouse)) if there else 0  # this table is made anew by each build
     ui.load("ada", "ben")
     run = ui.materialize("people")
     assert run.status == "SUCCESS", run.messages
     assert published_people(ui.warehouse) == ["ada", "ben"]
     for table in ("people", "int_build_range", "published"):
-        assert ui.runs_of(table) == [run.id]
-    assert ui.figures("people").items() >= {"dagster/row_count": 2, "rows written": 2, "rows deleted": 0}.items()
+        assert ui.runs_of(table)[0] == run.id
+    assert ui.figures("people").items() >= {"dagster/row_count": 2, "rows written": 2, "rows deleted": deleted}.items()
     assert ui.figures("people")["rows read"] > 0
     assert ui.figures("people")["seconds"] > 0
     assert ui.check()["status"] == "SUCCEEDED"
-    assert ui.table("people")["assetNodeOrError"]["staleStatus"] == "FRESH"
-    assert ui.figures("raw/loads")["dagster/row_count"] == 1
+    assert ui.stale_status("people") == "FRESH"
+    with ui.warehouse.client(ui.warehouse.settings.raw_database) as client:
+        loads = client.query("SELECT count() FROM loads FINAL").first_row[0]
+    assert ui.figures("raw/loads")["dagster/row_count"] == loads
 
+    assert ui.hourly_build()["skipReason"].startswith("Nothing waits to be built")
     nothing = ui.materialize("people", "int_build_range", "published")
     assert nothing.status == "SUCCESS"
     assert any(message.startswith("Nothing to build") for message in nothing.messages)
-    assert ui.runs_of("people") == [run.id]
+    assert ui.runs_of("people")[0] == run.id
 
 
 def test_a_failed_check_leaves_the_record_of_the_tables_and_shows_what_it_found(ui: Ui) -> None:
-    ui.materialize("published")
-    before = ui.runs_of("people")
+    ui.build_what_waits()
+    before = ui.runs_of("people"), ui.runs_of("published")
     bad = ui.load("mallory", "eve")
     failed = ui.materialize("people", "names")
     assert failed.status == "FAILURE"
-    assert ui.runs_of("people") == ui.runs_of("published") == before
+    assert (ui.runs_of("people"), ui.runs_of("published")) == before
     check = ui.check()
     assert (check["runId"], check["status"]) == (failed.id, "FAILED")
     assert check["shown"]["rows found"] == 2
@@ -225,34 +155,19 @@ def test_a_failed_check_leaves_the_record_of_the_tables_and_shows_what_it_found(
     assert "mallory" not in json.dumps(check), "people are not shown"
     assert "select" in check["shown"]["statement"]
 
-    until(lambda: any(alert["run_id"] == failed.id for alert in ui.alerts.posted))
-    assert "people" in ui.alerts.posted[-1]["text"]
-
     ui.withdraw(bad)
     again = ui.wait(ui.again(failed.id))
     assert again.status == "SUCCESS", again.messages
     assert ui.check()["status"] == "SUCCEEDED"
     assert "eve" not in published_people(ui.warehouse)
 
-
-def test_tables_are_stale_while_loads_wait_and_two_runs_take_their_turn(ui: Ui) -> None:
-    ui.materialize("published")
-    ui.load("ada")
-    # A sensor tells Dagster of the load.
-    until(lambda: ui.table("people")["assetNodeOrError"]["staleStatus"] == "STALE")
-    assert ui.table("published")["assetNodeOrError"]["staleStatus"] == "STALE"
-
-    launched = [ui.launch("people"), ui.launch(job="build_warehouse")]
-    first, second = sorted((ui.wait(run) for run in launched), key=lambda run: run.started)
-    assert (first.status, second.status) == ("SUCCESS", "SUCCESS")
-    assert first.ended <= second.started
-    assert ui.table("people")["assetNodeOrError"]["staleStatus"] == "FRESH"
+    (alert,) = until(lambda: [alert for alert in ui.alerts.posted if alert["run_id"] == failed.id])
+    assert "people" in alert["text"]
 
 
-def test_checks_alone_look_at_what_is_published_and_change_nothing(ui: Ui) -> None:
-    ui.load("ada")
-    ui.materialize("published")
-    before = ui.runs_of("people")
+def test_checks_alone_look_at_what_is_published_and_change_nothing_while_loads_wait(ui: Ui) -> None:
+    ui.build_what_waits()
+    before = ui.runs_of("people"), ui.runs_of("published")
     ui.load("ben")  # waits, and goes on waiting
     name = ui.check()["name"]
     asked = [{"assetKey": {"path": ["people"]}, "name": name}]
@@ -265,7 +180,19 @@ def test_checks_alone_look_at_what_is_published_and_change_nothing(ui: Ui) -> No
     bad = ui.wait(ui.launch(checks=asked))
     assert (ui.check()["runId"], ui.check()["status"]) == (bad.id, "FAILED")
     assert bad.status == "FAILURE", "so that somebody is told"
-    assert ui.runs_of("people") == ui.runs_of("published") == before
+    assert (ui.runs_of("people"), ui.runs_of("published")) == before
+    # A sensor has told Dagster of the load meanwhile.
+    until(lambda: ui.stale_status("people") == "STALE")
+    assert ui.stale_status("published") == "STALE"
+
+
+def test_two_runs_take_their_turn_and_what_was_stale_is_fresh(ui: Ui) -> None:
+    ui.load("ada")
+    launched = [ui.launch("people"), ui.launch(job="build_warehouse")]
+    first, second = sorted((ui.wait(run) for run in launched), key=lambda run: run.started)
+    assert (first.status, second.status) == ("SUCCESS", "SUCCESS")
+    assert first.ended <= second.started
+    assert ui.stale_status("people") == "FRESH"
 
 
 def test_a_click_on_materialize_in_a_browser_builds_and_the_page_shows_it(ui: Ui) -> None:
