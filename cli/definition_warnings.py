@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from ingest.spellings import CLICK_IDS, FUNNEL_STEPS
+from ingest.tables import CLICK_IDS, FUNNEL_STEPS
 from warehouse.connection import Warehouse
 
 # As the macro event_matches has them.

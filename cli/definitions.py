@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.console import out, print_table
 from ingest import commands
-from ingest.spellings import FUNNEL_STEPS, RETENTION_DEFINITIONS
+from ingest.tables import FUNNEL_STEPS, RETENTION_DEFINITIONS
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import UsageError
 from warehouse.lock import exclusive

@@ -1,27 +1,39 @@
 """`footfall load …`: files into the raw tables, one line per file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from cli.console import err, out, progress
 from cli.definition_warnings import dropped_since, warnings
 from cli.interrupts import end_on_signals
 from ingest import files, landing_folder
 from ingest.loading import LoadResult, load_paths
-from ingest.spellings import FUNNEL_STEPS, RETENTION_DEFINITIONS
+from ingest.tables import FUNNEL_STEPS, RETENTION_DEFINITIONS
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
 
-def run_load(table: str, paths: Sequence[Path], *, tenant: str, mapping: dict[str, str], replace: bool) -> None:
+class LoadOptions(TypedDict, total=False):
+    """The options of `footfall load`, as load_paths takes them."""
+
+    tenant: str
+    mapping: Mapping[str, str]
+    constants: Mapping[str, str]
+    contract: str
+    timezone: str
+    replace: bool
+
+
+def run_load(table: str, paths: Sequence[Path], **options: Unpack[LoadOptions]) -> None:
     """Load and print a line per file; raises FootfallError in the end if any file failed."""
     settings = get_settings()
     end_on_signals()
     with connect(settings) as warehouse, exclusive(warehouse, f"load {table}"):
         landing_folder.create(settings)
-        results = load(warehouse, table, paths, tenant=tenant, mapping=mapping, replace=replace)
+        results = load(warehouse, table, paths, **options)
     failed = [result for result in results if result.status == "failed"]
     if failed:
         others = len(results) - len(failed)
@@ -31,19 +43,11 @@ def run_load(table: str, paths: Sequence[Path], *, tenant: str, mapping: dict[st
         )
 
 
-def load(
-    warehouse: Warehouse,
-    table: str,
-    paths: Sequence[Path],
-    *,
-    tenant: str = "",
-    mapping: dict[str, str] | None = None,
-    replace: bool = False,
-) -> list[LoadResult]:
+def load(warehouse: Warehouse, table: str, paths: Sequence[Path], **options: Unpack[LoadOptions]) -> list[LoadResult]:
     """Load on a connected warehouse, whose lock is held, and print a line per file."""
     results = []
     with progress(out(), f"Loading {table}") as how_far:
-        for result in load_paths(warehouse, table, paths, tenant=tenant, mapping=mapping or {}, replace=replace):
+        for result in load_paths(warehouse, table, paths, **options):
             results.append(result)
             out().print(line(result))
             how_far(f"Loading {table}: {len(results)} files done")
@@ -58,7 +62,12 @@ def load(
 
 
 def line(result: LoadResult) -> str:
-    """What became of one file: `loaded     events.ndjson: 1,000 rows accepted, 2 rejected, 0 duplicate`."""
-    rows = f"{result.rows_accepted:,} rows accepted, {result.rows_rejected:,} rejected"
-    reason = f" ({result.reason})" if result.reason else ""
-    return f"{result.status:<10} {result.path}: {rows}, {result.rows_duplicate:,} duplicate{reason}"
+    """What became of one file: `loaded     events.ndjson: 1,000 rows accepted (ga4), 2 rejected, 0 duplicate`.
+
+    Behind it stand the tenants it filled, rows of nobody, values that could not be read, and why rows were rejected.
+    """
+    tracker = f" ({result.findings.tracker})" if result.findings.tracker else ""
+    rows = f"{result.rows_accepted:,} rows accepted{tracker}, {result.rows_rejected:,} rejected"
+    told = [result.reason, *result.findings.sentences]
+    more = "".join(f"; {sentence}" for sentence in told if sentence).removeprefix("; ")
+    return f"{result.status:<10} {result.path}: {rows}, {result.rows_duplicate:,} duplicate" + f" ({more})" * bool(more)

@@ -60,24 +60,47 @@ def _load_command(name: str, what: str) -> None:
     @load.command(name, help=f"Load {what} from files or folders.")
     @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
     @click.option("--tenant", default="", help="The tenant of rows that name none.")
-    @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The file's own name of a field.")
+    @click.option("--map", "mapping", multiple=True, metavar="FIELD=PATH", help="The file's own path of a field.")
+    @click.option("--set", "constants", multiple=True, metavar="FIELD=VALUE", help="The value of a field in all rows.")
+    @click.option(
+        "--from", "contract", default="", metavar="TRACKER", help="Whose rows they are; `footfall contracts`."
+    )
+    @click.option("--timezone", default="", metavar="ZONE", help="The zone of local times, such as Europe/Berlin.")
     @click.option("--replace", is_flag=True, help="Supersede earlier loads of the same path.")
     @verbose_option
-    def command(paths: tuple[Path, ...], tenant: str, mapping: tuple[str, ...], replace: bool) -> None:
-        columns = _mapping(mapping)
+    def command(
+        paths: tuple[Path, ...],
+        tenant: str,
+        mapping: tuple[str, ...],
+        constants: tuple[str, ...],
+        contract: str,
+        timezone: str,
+        replace: bool,
+    ) -> None:
+        paths_of_fields = _pairs(mapping, "--map", "field=path")
+        values = _pairs(constants, "--set", "field=value")
         from cli.load import run_load
 
-        run_load(LOADABLE[name], paths, tenant=tenant, mapping=columns, replace=replace)
+        run_load(
+            LOADABLE[name],
+            paths,
+            tenant=tenant,
+            mapping=paths_of_fields,
+            constants=values,
+            contract=contract,
+            timezone=timezone,
+            replace=replace,
+        )
 
 
-def _mapping(options: tuple[str, ...]) -> dict[str, str]:
-    mapping = {}
+def _pairs(options: tuple[str, ...], name: str, form: str) -> dict[str, str]:
+    pairs = {}
     for option in options:
-        field, separator, column = option.partition("=")
-        if not (field and separator and column):
-            raise click.BadParameter(f"'{option}' is not of the form field=column.", param_hint="--map")
-        mapping[field] = column
-    return mapping
+        field, separator, value = option.partition("=")
+        if not (field and separator and value):
+            raise click.BadParameter(f"'{option}' is not of the form {form}.", param_hint=name)
+        pairs[field] = value
+    return pairs
 
 
 _load_command("events", "events")

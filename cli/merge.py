@@ -16,7 +16,7 @@ from cli.console import out
 from cli.identity_graph import Graph, People, read
 from cli.identity_statements import nobodies, statements
 from ingest import commands
-from ingest.spellings import IDENTITY_MAPPINGS
+from ingest.tables import IDENTITY_MAPPINGS
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import UsageError
 from warehouse.lock import exclusive

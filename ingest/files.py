@@ -2,9 +2,12 @@
 
 import codecs
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import orjson
 
 from ingest import kinds
 from ingest.file_problem import FileProblem
@@ -181,3 +184,25 @@ def chunks_of(path: Path, content: Content, part: Part) -> Iterator[bytes]:
                 yield chunk
     except OSError as error:
         raise FileProblem(f"the file cannot be read ({error.strerror or error})") from None
+
+
+def first_rows(content: Content) -> list[object]:
+    """The rows in the first bytes of JSON, parsed; what is cut off or no JSON is left out."""
+    if content.kind != "documents":
+        return [row for line in content.head.splitlines() if (row := _parsed(line)) is not None]
+    text, rows, decoder = content.head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n["), list[object](), json.JSONDecoder()
+    while text:
+        try:
+            row, end = decoder.raw_decode(text)
+        except (ValueError, RecursionError):
+            break
+        rows.append(row)
+        text = text[end:].lstrip(" \t\r\n,")
+    return rows
+
+
+def _parsed(line: bytes) -> object | None:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None

@@ -11,7 +11,8 @@ from pathlib import Path
 from ingest import files, landing_folder, ledger
 from ingest.landing_options import options_of
 from ingest.loading import Loader, LoadResult
-from ingest.spellings import Table, table_named
+from ingest.recognition import Options
+from ingest.tables import Table, table_named
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
 
@@ -30,7 +31,9 @@ def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResul
     landing, partition = landing_folder.folder(warehouse.settings), day.isoformat()
     place = landing / target.name / partition
     options = options_of(landing, target, partition)
-    loader = Loader(warehouse, target, options.tenant, options.map)
+    read_with = Options(options.tenant, options.map, options.set, options.contract, options.timezone)
+    read_with.require(warehouse.settings, target)
+    loader = Loader(warehouse, target, read_with)
     _require_landing(place.parent, _standing(warehouse, target, partition))
     found = files.find([place]) if place.exists() else []
     skipped = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest import files, landing_options
 from ingest.landing_options import OPTIONS
-from ingest.spellings import EVENTS, IDENTITY_MAPPINGS
+from ingest.tables import EVENTS, IDENTITY_MAPPINGS
 from warehouse.settings import Settings
 
 TABLES = (EVENTS, IDENTITY_MAPPINGS)

@@ -7,17 +7,15 @@ folder itself, option by option and, in `map`, field by field.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ingest.spellings import TABLES, Table
+from ingest.tables import EVENTS, TABLES, Table
 from warehouse.errors import FootfallError
 
 OPTIONS = "footfall.yml"
-
-# Asked for by people who know other loaders; better refused than not heeded.
-_NOT_YET = ("contract", "timezone")
 
 
 class LandingOptions(BaseModel):
@@ -26,7 +24,10 @@ class LandingOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     tenant: str = Field("", min_length=1, description="The tenant of rows that name none.")
-    map: dict[str, str] = Field(default={}, description="The files' own name of a field: field: column.")
+    map: dict[str, str] = Field(default={}, description="The files' own path of a field: field: path.")
+    set: dict[str, str] = Field(default={}, description="The value of a field, whatever the files say: field: value.")
+    contract: str = Field("", min_length=1, description="The contract that all rows are read by.")
+    timezone: str = Field("", min_length=1, description="The zone of local times.")
 
 
 class OptionsProblem(FootfallError):
@@ -35,15 +36,20 @@ class OptionsProblem(FootfallError):
 
 def options_of(landing: Path, table: Table, day: str) -> LandingOptions:
     """The options that hold for the files of a table and a day. Raises OptionsProblem."""
-    tenant, mapping = "", dict[str, str]()
+    tenant, contract, timezone = "", "", ""
+    mapping, constants = dict[str, str](), dict[str, str]()
     for path in paths_of(landing, table.name, day):
         options = read(path, _tables_of(landing, path))
-        tenant = options.tenant or tenant
-        mapping |= options.map
-    fields = {field.name for field in table.fields}
+        tenant, contract = options.tenant or tenant, options.contract or contract
+        timezone = options.timezone or timezone
+        mapping, constants = mapping | options.map, constants | options.set
     # The landing folder's own file is for several tables, each of which takes the fields it has.
     return LandingOptions.model_construct(
-        tenant=tenant, map={field: column for field, column in mapping.items() if field in fields}
+        tenant=tenant,
+        contract=contract if table.name == EVENTS else "",
+        timezone=timezone,
+        map={field: path for field, path in mapping.items() if field in table.fields},
+        set={field: value for field, value in constants.items() if field in table.fields},
     )
 
 
@@ -88,14 +94,17 @@ def read(path: Path, tables: Sequence[Table]) -> LandingOptions:
         options = LandingOptions.model_validate(given)
     except ValidationError as error:
         raise OptionsProblem(_sentence(path, lines, error.errors()[0])) from None
-    fields = {field.name for table in tables for field in table.fields}
-    for field in options.map:
-        if field not in fields:
-            raise OptionsProblem(
-                f"{path}, line {lines['map', field]}: {' and '.join(table.name for table in tables)} have no field"
-                f" {field!r} to map a column to.",
-                f"The fields are: {', '.join(sorted(fields))}.",
-            )
+    fields = {field for table in tables for field in table.fields}
+    for option, purpose in (("map", "to map a column to"), ("set", "to set")):
+        for field in getattr(options, option):
+            if field not in fields:
+                raise OptionsProblem(
+                    f"{path}, line {lines[option, field]}: {' and '.join(table.name for table in tables)} have no field"
+                    f" {field!r} {purpose}.",
+                    f"The fields are: {', '.join(sorted(fields))}.",
+                )
+    if options.timezone and options.timezone not in available_timezones():
+        raise OptionsProblem(f"{path}, line {lines['timezone',]}: there is no time zone {options.timezone!r}.")
     return options
 
 
@@ -117,11 +126,9 @@ def _sentence(path: Path, lines: Mapping[tuple[str, ...], int], error: Any) -> s
     key = ".".join(keys)
     where = f"{path}, line {lines.get(keys, 1)}"
     if error["type"] == "extra_forbidden":
-        if key in _NOT_YET:
-            return f"{where}: {key} is not supported yet; remove it, or the files are not loaded."
-        return f"{where}: there is no option {key!r}; the options are {' and '.join(LandingOptions.model_fields)}."
+        return f"{where}: there is no option {key!r}; the options are {', '.join(LandingOptions.model_fields)}."
     if error["type"] == "string_type":
         return f"{where}: {key} is not text ({error['input']!r}); put it in quotes."
     if error["type"] == "string_too_short":
         return f"{where}: {key} is empty; write a name, or leave the line out."
-    return f"{where}: {key} is not of the form `map: {{field: column}}`."
+    return f"{where}: {key} is not of the form `{keys[0] if keys else 'map'}: {{field: …}}`."

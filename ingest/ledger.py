@@ -19,7 +19,8 @@ from warehouse import lease
 
 _COLUMNS = (
     "load_id", "load_seq", "table", "path", "content_hash", "partition", "rows_accepted", "rows_rejected",
-    "rows_duplicate", "status", "superseded_seq", "committed_at", "version",
+    "rows_duplicate", "status", "superseded_seq", "committed_at", "version", "load_order", "contract",
+    "contract_hash", "options",
 )  # fmt: skip
 
 
@@ -28,6 +29,8 @@ class Load:
     """One row of the ledger. `superseded_seq` is 0 as long as the load stands.
 
     A committed line without a `content_hash` brings no rows: it says that those it superseded are withdrawn.
+    `contract` names what its rows were read by, `contract_hash` is a hash of all that it says, and `options` are those
+    of the command, as JSON; all three are empty for rows that did not come from lines.
     """
 
     load_id: str
@@ -43,6 +46,10 @@ class Load:
     superseded_seq: int
     committed_at: datetime
     version: int
+    load_order: int = 0
+    contract: str = ""
+    contract_hash: str = ""
+    options: str = ""
 
     @property
     def stands(self) -> bool:
@@ -55,10 +62,13 @@ class Load:
         return self.load_seq > 0 and not self.content_hash
 
 
+# Raw tables that hold rows of loads of every table.
+OF_ALL_TABLES = ("rejected_rows", "lines", "load_counts")
+
 _LINES = """
     SELECT
         load_id, load_seq, `table`, path, content_hash, partition, rows_accepted, rows_rejected, rows_duplicate,
-        status, superseded_seq, committed_at, version
+        status, superseded_seq, committed_at, version, load_order, contract, contract_hash, options
     FROM {raw:Identifier}.loads FINAL
 """
 _STANDING = f"{_LINES} WHERE status = 'committed' AND `table` = {{table:String}}"
@@ -88,6 +98,7 @@ _CHANGES_SINCE = """
     WHERE load_seq > 0 AND greatest(load_seq, superseded_seq) > {seq:UInt64}
 """
 _CALLED = f"{_LINES} WHERE load_id = {{name:String}} OR (load_seq > 0 AND toString(load_seq) = {{name:String}})"
+_READ = f"{_LINES} WHERE status = 'committed' AND contract_hash != '' ORDER BY load_seq"
 _OF_DAY = f"{_STANDING} AND partition = {{partition:String}} ORDER BY load_seq"
 
 
@@ -95,6 +106,11 @@ def alike(client: Client, raw: str, table: str, content_hash: str, path: str) ->
     """The loads of a table that stand and have this content or this path, in the order they were committed."""
     names = {"raw": raw, "table": table, "content_hash": content_hash, "path": path}
     return [Load(*row) for row in client.query(_ALIKE, parameters=names).result_rows]
+
+
+def standing(client: Client, raw: str) -> list[Load]:
+    """The loads of all tables that stand and came from lines, in the order they were committed."""
+    return [Load(*row) for row in client.query(_READ, parameters={"raw": raw}).result_rows]
 
 
 def of_day(client: Client, raw: str, table: str, partition: str) -> list[Load]:
@@ -172,7 +188,10 @@ def _next_seq(client: Client, raw: str) -> int:
 
 
 def _committed(load: Load, seq: int) -> Load:
-    return replace(load, load_seq=seq, status="committed", committed_at=datetime.now(UTC), version=seq)
+    order = load.load_order or seq
+    return replace(
+        load, load_seq=seq, load_order=order, status="committed", committed_at=datetime.now(UTC), version=seq
+    )
 
 
 def _superseded(load: Load, seq: int) -> Load:
@@ -267,7 +286,7 @@ def remove_remains(client: Client, raw: str, table: str) -> None:
     has an id behind the last load of that table: only rows from there on are looked at, whatever the table holds.
     """
     stop(client, raw)
-    for name, loads_of in ((table, table), ("rejected_rows", "")):
+    for name, loads_of in ((table, table), *((name, "") for name in OF_ALL_TABLES)):
         found = client.query(
             """
             SELECT DISTINCT load_id FROM {raw:Identifier}.{name:Identifier}

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from datetime import UTC, datetime
 from functools import partial
@@ -18,9 +18,24 @@ import orjson
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from ingest import csv_rows, files, kinds, ledger, parquet_rows, raw_tables, row_counts, sending, sql_text
+from ingest import (
+    arrow,
+    csv_rows,
+    files,
+    findings,
+    kinds,
+    ledger,
+    parquet_rows,
+    raw_tables,
+    reading,
+    rereading,
+    row_counts,
+    sending,
+)
 from ingest.file_problem import FileProblem
-from ingest.spellings import Table, table_named
+from ingest.findings import Findings
+from ingest.recognition import Options, Recognition
+from ingest.tables import Table, table_named
 from ingest.unpacking import without_mark
 from warehouse.connection import Warehouse
 from warehouse.errors import UsageError
@@ -38,7 +53,8 @@ Progress = Callable[[Path, int], None]
 class LoadResult:
     """What became of one file. `reason` says why it was skipped or failed, or why rows were rejected.
 
-    `is_retryable` says of a failed one that the warehouse was at fault, not the file.
+    `is_retryable` says of a failed one that the warehouse was at fault, not the file;
+    `findings` tell what its rows were.
     """
 
     path: Path
@@ -50,6 +66,7 @@ class LoadResult:
     load_seq: int = 0
     reason: str = ""
     is_retryable: bool = False
+    findings: Findings = field(default_factory=Findings)
 
 
 class _Count:
@@ -92,24 +109,29 @@ def load_paths(
     *,
     tenant: str = "",
     mapping: Mapping[str, str] | None = None,
+    constants: Mapping[str, str] | None = None,
+    contract: str = "",
+    timezone: str = "",
     replace: bool = False,
     on_progress: Progress | None = None,
 ) -> Iterator[LoadResult]:
     """Load files and folders, one load per file, and say of each what became of it; a failure stops no other file.
 
-    `tenant` is for rows that name none; `mapping` gives fields a column name of the file's own; with `replace` earlier
-    loads of the same path are superseded. Raises UsageError for a path that is not there, paths without any file or a
-    field that does not exist, before anything is loaded.
+    `tenant` is for rows that name none; `mapping` gives fields a path of the file's own, `constants` a value;
+    `contract` reads all rows, instead of that of their tracker; `timezone` is that of local times. With `replace`
+    earlier loads of the same path are superseded. Raises UsageError for a path that is not there, paths without any
+    file, a field, a contract or a time zone that does not exist, before anything is loaded.
     """
     target = table_named(table)
-    target.mapped(mapping or {})
+    options = Options(tenant, mapping or {}, constants or {}, contract, timezone)
+    options.require(warehouse.settings, target)
     found = files.find([Path(path) for path in paths])
     if not found:
         raise UsageError(
             f"There is no file to load in {', '.join(map(str, paths))}.",
             kinds.READS,
         )
-    loader = Loader(warehouse, target, tenant, mapping, on_progress)
+    loader = Loader(warehouse, target, options, on_progress)
     raw_tables.create(warehouse)
     return loader.load_all(found, replace=replace)
 
@@ -121,14 +143,12 @@ class Loader:
         self,
         warehouse: Warehouse,
         table: Table,
-        tenant: str = "",
-        mapping: Mapping[str, str] | None = None,
+        options: Options,
         on_progress: Progress | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._table = table
-        self._tenant = tenant
-        self._mapping = dict(mapping or {})
+        self._options = options
         self._on_progress = on_progress
         self._raw = warehouse.settings.raw_database
         self._limit = 0.0 if table.any_rejection_fails else max_rejected_share()
@@ -150,7 +170,9 @@ class Loader:
             content = files.first_pass(path)
             load = replaced(load, content_hash=self._content_hash(content.content_hash, partition))
             same, of_path = self._standing(client, load)
-            is_changed = any(other.content_hash != load.content_hash for other in of_path)
+            is_changed = any(
+                other.content_hash != load.content_hash or rereading.is_outdated(self._warehouse, other) for other in of_path
+            )
             # the path's loads go all together, one with the same content too: it is loaded anew
             superseded = of_path if replace and is_changed else []
             if same and not superseded:
@@ -159,9 +181,11 @@ class Loader:
                 raise FileProblem("the file is empty, not one byte", "Export it again.")
             load = ledger.begun(client, self._raw, load)
             has_begun = True
-            self._insert(client, path, content, load.load_id)
+            load = self._insert(client, path, content, load)
             if files.state_of(path) != before:
                 raise FileProblem("the file changed while it was being loaded", "Load it again.")
+            found = findings.of_load(client, self._raw, load.load_id)
+            self._require_mapped(found)
             load, reasons = row_counts.counted(client, self._raw, load, superseded)
         except FileProblem as problem:
             return self._failed(client, path, load, _sentence(problem), has_begun=has_begun)
@@ -172,7 +196,8 @@ class Loader:
             raise
         if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
             return self._refused(client, path, load, reasons)
-        return self._committed(client, path, load, superseded, reasons)
+        result = self._committed(client, path, load, superseded, reasons)
+        return replaced(result, findings=found)
 
     def _stop(self, client: Client, load_id: str) -> None:
         """End what the server still does for a load, if the server is there at all."""
@@ -196,7 +221,7 @@ class Loader:
         try:
             if has_begun:
                 ledger.stop(client, self._raw, load.load_id)
-                ledger.remove(client, self._raw, [self._table.name, "rejected_rows"], [load.load_id])
+                ledger.remove(client, self._raw, [self._table.name, *ledger.OF_ALL_TABLES], [load.load_id])
             # Remains are looked for behind the last load that the ledger knows: it must not know a later one yet.
             if self._is_clean:
                 ledger.record_failure(client, self._raw, load)
@@ -207,7 +232,7 @@ class Loader:
     def _refused(self, client: Client, path: Path, load: ledger.Load, reasons: str) -> LoadResult:
         """Too many rows were rejected: they stay, to be looked at, and the accepted ones go."""
         try:
-            ledger.remove(client, self._raw, [self._table.name], [load.load_id])
+            ledger.remove(client, self._raw, [self._table.name, "lines"], [load.load_id])
             ledger.record_failure(client, self._raw, load)
         except (ClickHouseError, OSError):
             self._is_clean = False
@@ -242,58 +267,75 @@ class Loader:
 
     def _content_hash(self, of_file: str, partition: str) -> str:
         # The same bytes read with other options are other rows; so are the files of another landing day.
-        options = orjson.dumps([self._table.name, self._tenant, sorted(self._mapping.items()), partition])
+        options = orjson.dumps([self._table.name, self._options.text(), partition])
         return hashlib.sha256(of_file.encode() + options).hexdigest()
 
-    def _insert(self, client: Client, path: Path, content: files.Content, load_id: str) -> None:
-        statement, bodies = self._read(path, content)
-        parameters: dict[str, object] = {
-            **statement.parameters,
-            "raw": self._raw,
-            "load_id": load_id,
-            "path": str(path.absolute()),
-            "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
-        }
+    def _insert(self, client: Client, path: Path, content: files.Content, load: ledger.Load) -> ledger.Load:
+        """Write the rows of a file. Returns the load with the contracts that they were read by."""
+        recognition, name, statement, bodies = self._read(path, content)
         count = _Count(path, self._on_progress)
         counted = [replaced(body, chunks=count.counted(body.chunks)) for body in bodies]
-        query_id = ledger.query_id(self._raw, load_id)
-        stop = partial(self._stop, client, load_id)
+        query_id = ledger.query_id(self._raw, load.load_id)
+        parameters = rereading.parameters_of(self._raw, load) | statement.parameters
+        stop = partial(self._stop, client, load.load_id)
         sending.insert(self._warehouse, query_id, statement.sql, parameters, counted, stop)
+        others = rereading.read_others(self._warehouse, client, load, recognition, name, stop)
+        return rereading.with_contract(load, recognition, [name, *others])
 
-    def _read(self, path: Path, content: files.Content) -> tuple[sql_text.Statement, list[sending.Body]]:
-        """The INSERT for a file of this kind, and the file as its data: a big one of lines in several bodies, because
-        the server works at one body with one core.
+    def _read(
+        self, path: Path, content: files.Content
+    ) -> tuple[Recognition, str, reading.Statement, list[sending.Body]]:
+        """The contract of most rows of a file, the INSERT for it, and the file as its data: a big one of lines in
+        several bodies, because the server works at one body with one core.
         """
-        options = (self._table, self._mapping, self._tenant)
         if content.kind in ("csv", "parquet"):
-            if content.kind == "csv":
-                columns = csv_rows.columns_of(files.chunks(path), content.head, csv_rows.header_of(content.head))
-            else:
-                columns = parquet_rows.columns_of(path)
-            self._check_header(columns.names)
-            return sql_text.insert_columns(*options, columns.names, columns.types), [sending.Body(columns.stream)]
+            columns = self._csv(path, content) if content.kind == "csv" else parquet_rows.columns_of(path)
+            recognition = self._recognition(columns.names)
+            self._check_header(recognition, columns.names)
+            name = recognition.general
+            statement = recognition.reading(name).columns(columns.names, columns.types)
+            return recognition, name, statement, [sending.Body(columns.stream)]
+        recognition = self._recognition()
+        name = recognition.best(files.first_rows(content))
         if content.kind == "documents":
-            return sql_text.insert_documents(*options), [sending.Body(without_mark(files.chunks(path)))]
+            statement = recognition.reading(name).documents()
+            return recognition, name, statement, [sending.Body(without_mark(files.chunks(path)))]
         first, *others = files.parts(path, content, _STREAMS)
         bodies = [sending.Body(without_mark(files.chunks_of(path, content, first)))]
         bodies += [sending.Body(files.chunks_of(path, content, part), part.lines_before) for part in others]
-        return sql_text.insert_lines(*options), bodies
+        return recognition, name, recognition.reading(name).lines(), bodies
 
-    def _check_header(self, names: Sequence[str]) -> None:
+    def _csv(self, path: Path, content: files.Content) -> arrow.Columns:
+        """The columns of a CSV file; one without a header has those of the contract that its first row is long for."""
+        header = csv_rows.header_of(content.head)
+        names = self._recognition(["?"]).columns_without_header(header)
+        return csv_rows.columns_of(files.chunks(path), content.head, names or header, has_header=not names)
+
+    def _recognition(self, columns: Sequence[str] = ()) -> Recognition:
+        return Recognition(self._warehouse.settings, self._table, self._options, columns)
+
+    def _check_header(self, recognition: Recognition, names: Sequence[str]) -> None:
         """A header none of whose names we know is no header, or needs a mapping, which must name what is there."""
-        mapped = [column for column in self._mapping.values() if not column.startswith("properties.")]
-        missing = [column for column in mapped if column not in names]
+        missing = [path for path in self._options.mapping.values() if not recognition.has_column(path)]
         if missing:
             raise FileProblem(
                 f"it has no column {missing[0]!r}, which --map (or a footfall.yml) names",
                 f"Its columns are: {', '.join(names[:50])}.",
             )
-        known = {spelling for field in self._table.mapped(self._mapping) for spelling in field.outer}
-        if not known.intersection(names):
+        if not recognition.known_names.intersection(names):
             raise FileProblem(
                 f"its first line ({', '.join(map(repr, names[:4]))}, …) names no column that Footfall knows",
                 "Put a header on top, or say which column is which: --map field=column.",
             )
+
+    def _require_mapped(self, found: Findings) -> None:
+        """A path of the user's own that no row has is a mistake; a null there is fine."""
+        for number, path in enumerate(self._options.mapping.values()):
+            if found.rows and not found.mapped >> number & 1:
+                raise FileProblem(
+                    f"no row of it has {path!r}, which --map (or a footfall.yml) names",
+                    "`footfall contracts check FILE` shows what is found where.",
+                )
 
     def _plainly(self, error: Exception) -> str:
         text = str(error).replace(self._warehouse.password.get_secret_value() or "\0", "***")

@@ -5,11 +5,20 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from ingest.spellings import TABLES
+from ingest.tables import TABLES
 from warehouse.connection import Warehouse
 
 RAW_TABLES = Path(__file__).with_name("raw_tables.sql")
 INCOMING_TABLES = Path(__file__).with_name("incoming_tables.sql")
+
+# What an incoming table has beside the columns of its raw table.
+INCOMING_COLUMNS = (
+    "path", "reason", "is_read", "text", "problem", "is_line", "read_by", "tracker", "mapped", "is_of_nobody",
+    "unreadable_amounts", "unreadable_times",
+)  # fmt: skip
+
+# What a view makes of the rows of an incoming table.
+VIEWS = ("accepted", "rejected", "lines", "counts")
 
 
 def statements(text: str) -> list[str]:
@@ -32,9 +41,11 @@ def create(warehouse: Warehouse) -> None:
                 "incoming": incoming,
                 "accepted": f"{incoming}_accepted",
                 "rejected": f"{incoming}_rejected",
+                "lines": f"{incoming}_lines",
+                "counts": f"{incoming}_counts",
             }
             if _is_outdated(client, names | of_table):
-                for name in (of_table["accepted"], of_table["rejected"], incoming):
+                for name in (*(of_table[view] for view in VIEWS), incoming):
                     client.command(
                         "DROP TABLE IF EXISTS {raw:Identifier}.{name:Identifier}", parameters=names | {"name": name}
                     )
@@ -43,14 +54,14 @@ def create(warehouse: Warehouse) -> None:
 
 
 def _is_outdated(client: Client, names: Mapping[str, str]) -> bool:
-    """Whether the incoming table was made before its raw table got a column more; nothing is ever stored in it."""
+    """Whether the incoming table was made by another version; nothing is ever stored in it."""
     columns = client.query(
         """
         SELECT arraySort(groupArrayIf(name, `table` = {table:String})),
-            arraySort(groupArrayIf(name, `table` = {incoming:String} AND name NOT IN ('path', 'reason', 'original')))
+            arraySort(groupArrayIf(name, `table` = {incoming:String}))
         FROM system.columns
         WHERE database = {raw:String} AND `table` IN ({table:String}, {incoming:String})
         """,
         parameters=dict(names),
     ).first_row
-    return bool(columns[1]) and columns[0] != columns[1]
+    return bool(columns[1]) and sorted([*columns[0], *INCOMING_COLUMNS]) != columns[1]

@@ -21,10 +21,55 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.loads
     status          LowCardinality(String),
     superseded_seq  UInt64,
     committed_at    DateTime64(6, 'UTC'),
-    version         UInt64
+    version         UInt64,
+    -- load_seq, but for rows that were read again: they keep the place of the reading before
+    load_order      UInt64 DEFAULT load_seq,
+    -- the contracts that rows were read by, a hash of all that they say, and the options of the command as JSON
+    contract        String,
+    contract_hash   String,
+    options         String
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY load_id;
+
+-- Tables of an older version do not have them.
+ALTER TABLE {raw:Identifier}.loads
+    ADD COLUMN IF NOT EXISTS load_order UInt64 DEFAULT load_seq,
+    ADD COLUMN IF NOT EXISTS contract String,
+    ADD COLUMN IF NOT EXISTS contract_hash String,
+    ADD COLUMN IF NOT EXISTS options String;
+
+-- Every row as it came, byte for byte, accepted or rejected; of CSV and Parquet as a JSON document. All raw tables are
+-- readings of these lines. `problem` says why a row could not even become a line.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.lines
+(
+    load_id  String,
+    line     UInt64 CODEC(Delta, ZSTD(1)),
+    text     String CODEC(ZSTD(1)),
+    problem  LowCardinality(String)
+)
+ENGINE = MergeTree
+ORDER BY (load_id, line);
+
+-- What the rows of a load were, counted while they were written: of which tenant and tracker, accepted or not, of
+-- nobody, with values that nobody could read, and which of the user's own paths they have (a bit for each).
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.load_counts
+(
+    load_id             String,
+    tenant_id           String,
+    tracker             LowCardinality(String),
+    is_read             UInt8,
+    is_accepted         UInt8,
+    is_of_nobody        UInt8,
+    unreadable_amounts  UInt8,
+    unreadable_times    UInt8,
+    mapped              UInt64,
+    `rows`              UInt64
+)
+ENGINE = SummingMergeTree(`rows`)
+ORDER BY (
+    load_id, tenant_id, tracker, is_read, is_accepted, is_of_nobody, unreadable_amounts, unreadable_times, mapped
+);
 
 CREATE TABLE IF NOT EXISTS {raw:Identifier}.events
 (
@@ -36,10 +81,11 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.events
     event             LowCardinality(String),
     event_type        LowCardinality(String),
     timestamp         DateTime64(6, 'UTC'),
-    received_at       DateTime64(6, 'UTC'),
+    received_at       Nullable(DateTime64(6, 'UTC')),
     distinct_id       String,
     user_id           String,
     anonymous_id      String,
+    previous_id       String,
     is_identified     UInt8,
     session_id        String,
     device_id         String,
@@ -62,11 +108,12 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.events
     country           String,
     city              String,
     ip_address        String,
-    revenue           Nullable(Decimal(18, 6)),
+    revenue           Nullable(Decimal(38, 6)),
     currency          String,
     elements_chain    String,
     properties        String,
-    content_hash      UInt128,
+    attributes_set       String,
+    attributes_set_once  String,
     -- load ids grow with time, so the rows of a new load are found without reading the old ones
     INDEX load_id_range load_id TYPE minmax GRANULARITY 1
 )
@@ -76,6 +123,15 @@ PARTITION BY toYYYYMM(event_date)
 ORDER BY (tenant_id, event_date, event_id, load_id, line)
 -- small granules: a late event is one lookup, not a day
 SETTINGS index_granularity = 512;
+
+-- Tables of an older version are otherwise.
+ALTER TABLE {raw:Identifier}.events
+    ADD COLUMN IF NOT EXISTS previous_id String AFTER anonymous_id,
+    ADD COLUMN IF NOT EXISTS attributes_set String,
+    ADD COLUMN IF NOT EXISTS attributes_set_once String,
+    DROP COLUMN IF EXISTS content_hash,
+    MODIFY COLUMN received_at Nullable(DateTime64(6, 'UTC')),
+    MODIFY COLUMN revenue Nullable(Decimal(38, 6));
 
 CREATE TABLE IF NOT EXISTS {raw:Identifier}.identity_mappings
 (

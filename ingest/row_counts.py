@@ -7,7 +7,7 @@ from datetime import date
 from clickhouse_connect.driver.client import Client
 
 from ingest.ledger import Load, query_id
-from ingest.spellings import EVENTS
+from ingest.tables import EVENTS
 
 # Rows whose keys are compared at a time; a set of as many keys takes some hundred megabytes.
 _ROWS_OF_A_SPAN = 1_000_000

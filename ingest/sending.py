@@ -55,6 +55,8 @@ def insert(
     Once this returns or raises, nothing of it runs on, neither here nor there: if one INSERT fails, or Ctrl-C is
     pressed, no more is sent, and `stop` is called, which has to end the others on the server. Raises FileProblem for
     what is the file's fault, ClickHouseError for what is not, and whatever the bodies raise.
+
+    An INSERT whose rows are in the warehouse has one body, which is empty.
     """
     statement = f"{sql}\n".encode()
     query = {

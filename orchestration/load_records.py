@@ -11,8 +11,8 @@ import dagster as dg
 from clickhouse_connect.driver.client import Client
 
 from ingest.landing_folder import TABLES as LANDING_TABLES
-from ingest.spellings import EVENTS
-from ingest.spellings import TABLES as LOADED_TABLES
+from ingest.tables import EVENTS
+from ingest.tables import TABLES as LOADED_TABLES
 from orchestration.landing_days import LANDING_DAYS
 from warehouse.connection import Warehouse
 

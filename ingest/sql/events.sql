@@ -1,41 +1,63 @@
--- Rows of any file into raw.events and raw.rejected_rows, in one pass: the rules of the event contract.
--- $markers are filled by sql_text.py with column names and expressions, never with values.
+-- Rows of any file into raw.events, raw.rejected_rows and raw.lines, in one pass: the rules of the event contract.
+-- $markers are filled by reading.py with column names and expressions, never with values.
 INSERT INTO {raw:Identifier}.incoming_events
 (
-    load_id, path, line, reason, original, tenant_id, event_id, event_date, event, event_type, timestamp, received_at,
-    distinct_id, user_id, anonymous_id, is_identified, session_id, device_id, current_url, host, pathname, referrer,
+    load_id, line, tenant_id, event_id, event_date, event, event_type, timestamp, received_at, distinct_id, user_id,
+    anonymous_id, previous_id, is_identified, session_id, device_id, current_url, host, pathname, referrer,
     referring_domain, utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_ids, browser, os,
     device_type, user_agent, timezone, country, city, ip_address, revenue, currency, elements_chain, properties,
-    content_hash
+    attributes_set, attributes_set_once, $tail_columns
 )
 WITH
-    parsed AS
-    (
-        SELECT
-            line,
-            text,
-            problem,
-            JSONExtractKeys(text) AS keys,
-            JSONExtract(text, {outer_type:String}) AS outer_fields,
-            $properties AS properties_text,
-            -- properties may come as text; white space around it means nothing
-            if(startsWith(properties_text, '{'), properties_text, trimBoth(properties_text, ' \t\r\n')) AS own_properties,
-            JSONExtract(own_properties, {inner_type:String}) AS inner_fields
-        FROM $source
-    ),
-    -- every field as text, by its first spelling that is present
+    $rows,
+    -- every field as text, by its first path that is present
     fields AS
     (
         SELECT
             *,
-            $fields,
-            $click_ids_length > 0 AS has_click_ids,
+            $properties AS properties_text,
+            -- properties may come as text; white space around it means nothing
             if(
-                has_click_ids,
-                mapFilter((name, value) -> value != '', mapFromArrays([$click_id_names], [$click_id_values])),
-                map()
-            ) AS click_ids_found
+                startsWith(properties_text, '{'), properties_text, trimBoth(properties_text, ' \t\r\n')
+            ) AS own_properties,
+            $fields
         FROM parsed
+    ),
+    -- what follows from the address of the page and of the page before it
+    derived AS
+    (
+        SELECT
+            *,
+            multiIf(
+                host_text != '' OR current_url_text = '', host_text,
+                domain(current_url_text) != '', lower(domain(current_url_text)),
+                lower(extract(current_url_text, {host_of_url:String}))
+            ) AS host_found,
+            multiIf(
+                pathname_text != '' OR current_url_text = '', pathname_text,
+                path(current_url_text) != '', toValidUTF8(decodeURLComponent(path(current_url_text))),
+                host_found != '', '/',
+                ''
+            ) AS pathname_found,
+            if(position(current_url_text, 'utm_') > 0, current_url_text, '') AS utm_url,
+            $utms,
+            if(
+                multiSearchAny(readable, {click_id_words:Array(String)}),
+                mapFilter(
+                    (name, value) -> value != '', mapFromArrays({click_id_names:Array(String)}, [$click_id_values])
+                ),
+                map()
+            ) AS click_ids_found,
+            if(referrer_text != '' AND match(lower(referrer_text), {no_referrer:String}), '', referrer_text)
+                AS referrer_found,
+            multiIf(
+                referring_domain_text != '',
+                    if(match(lower(referring_domain_text), {no_referrer:String}), '', referring_domain_text),
+                referrer_found = '', '',
+                domain(referrer_found) != '', lower(domain(referrer_found)),
+                lower(extract(referrer_found, {host_of_url:String}))
+            ) AS referring_domain_found
+        FROM fields
     ),
     typed AS
     (
@@ -43,20 +65,40 @@ WITH
             *,
             $moment_of_timestamp AS happened_at,
             $moment_of_received_at AS arrived_at,
-            toDecimal64OrNull(revenue_text, 6) AS revenue_amount,
+            $amount AS revenue_amount,
             lower(is_identified_text) AS identified_word,
-            if(distinct_id_text != '', distinct_id_text, if(user_id_text != '', user_id_text, anonymous_id_text)) AS id,
+            multiIf(
+                distinct_id_text != '', distinct_id_text,
+                user_id_text != '', user_id_text,
+                anonymous_id_text != '', anonymous_id_text,
+                device_id_text != '', device_id_text,
+                session_id_text
+            ) AS id,
+            -- whose session a session id belongs to that only one visitor's sessions differ by
+            multiIf(
+                device_id_text != '', device_id_text,
+                anonymous_id_text != '', anonymous_id_text,
+                distinct_id_text != '', distinct_id_text,
+                user_id_text
+            ) AS visitor,
+            if(
+                session_id_text != '' AND visitor != '' AND $is_per_visitor,
+                concat(visitor, ':', session_id_text),
+                session_id_text
+            ) AS session_id_found,
             arrayExists(name -> name NOT IN {known:Array(String)}, keys) AS has_unknown_fields,
+            revenue_text != '' AND isNull(revenue_amount) AS is_amount_unreadable,
+            received_at_text != '' AND isNull(arrived_at) AS is_time_unreadable,
             -- fields whose text means nothing; it is kept inside the properties
             arrayFilter(
                 field -> field != '',
                 [
-                    if(revenue_text != '' AND isNull(revenue_amount), 'revenue', ''),
-                    if(received_at_text != '' AND isNull(arrived_at), 'received_at', ''),
+                    if(is_amount_unreadable, 'revenue', ''),
+                    if(is_time_unreadable, 'received_at', ''),
                     if(identified_word NOT IN ('', 'true', 'false', '1', '0'), 'is_identified', '')
                 ]
             ) AS unreadable_fields
-        FROM fields
+        FROM derived
     ),
     judged AS
     (
@@ -66,16 +108,13 @@ WITH
                 $unreadable,
                 tenant_id_text = '', 'no tenant',
                 event_text = '', 'no event name',
-                id = '', 'no distinct_id',
                 timestamp_text = '', 'no timestamp',
                 isNull(happened_at), 'unreadable timestamp',
                 happened_at < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 'timestamp before 2000-01-01',
+                -- a clock that is ahead is ahead in both times: nothing is received after now
+                happened_at > addHours({now:DateTime64(6, 'UTC')}, 24), 'timestamp more than 24 hours after now',
                 isNotNull(arrived_at) AND happened_at > addHours(arrived_at, 24),
                     'timestamp more than 24 hours after received_at',
-                isNull(arrived_at) AND happened_at > addHours({now:DateTime64(6, 'UTC')}, 24),
-                    'timestamp more than 24 hours after now',
-                -- the last day that a Date can hold
-                happened_at >= toDateTime64('2149-06-07 00:00:00', 6, 'UTC'), 'timestamp after 2149-06-06',
                 own_properties != '' AND NOT (startsWith(own_properties, '{') AND isValidJSON(own_properties)),
                     'properties is not a JSON object',
                 ''
@@ -87,7 +126,7 @@ WITH
     -- below is computed for those alone.
     with_pairs AS
     (
-        SELECT *, if(spare_fields + has_unknown_fields > 0, JSONExtractKeysAndValuesRaw(text), []) AS pairs
+        SELECT *, if(spare_fields + has_unknown_fields > 0, JSONExtractKeysAndValuesRaw(readable), []) AS pairs
         FROM judged
     ),
     -- known_fields[i] is the field that known[i] spells, the better spellings of a field come first in known; so
@@ -170,55 +209,39 @@ WITH
                 own_properties
             ) AS all_properties
         FROM with_added
-    ),
-    hashed AS
-    (
-        SELECT
-            *,
-            if(referrer_text = '$$direct', '', referrer_text) AS referrer_found,
-            if(referring_domain_text = '$$direct', '', referring_domain_text) AS referring_domain_found,
-            identified_word IN ('true', '1') OR (distinct_id_text = '' AND user_id_text != '') AS is_identified_found,
-            -- no argument may be NULL: one would make the whole hash NULL
-            murmurHash3_128(
-                tenant_id_text, event_id_text, event_text, event_type_text, assumeNotNull(happened_at), id, user_id_text,
-                anonymous_id_text, is_identified_found, session_id_text, device_id_text, current_url_text, host_text,
-                pathname_text, referrer_found, referring_domain_found, utm_source_text, utm_medium_text,
-                utm_campaign_text, utm_term_text, utm_content_text, mapKeys(click_ids_found),
-                mapValues(click_ids_found), browser_text, os_text, device_type_text, user_agent_text, timezone_text,
-                country_text, city_text, ip_address_text, ifNull(toString(revenue_amount), ''),
-                currency_text, elements_chain_text, all_properties
-            ) AS hash
-        FROM merged
     )
 SELECT
     {load_id:String},
-    {path:String},
     line,
-    reason,
-    if(reason = '', '', text),
     tenant_id_text,
-    if(event_id_text = '', lower(hex(hash)), event_id_text),
+    -- the hash of the row: no contract ever changes it
+    multiIf(
+        event_id_text != '', event_id_text,
+        element_number = 1, lower(hex(sipHash128(text))),
+        lower(hex(sipHash128(text, element_number)))
+    ),
     toDate(assumeNotNull(happened_at)),
     event_text,
     event_type_text,
     assumeNotNull(happened_at),
-    assumeNotNull(coalesce(arrived_at, happened_at)),
+    arrived_at,
     id,
     user_id_text,
     anonymous_id_text,
-    is_identified_found,
-    session_id_text,
+    previous_id_text,
+    identified_word IN ('true', '1') OR (distinct_id_text = '' AND user_id_text != ''),
+    session_id_found,
     device_id_text,
     current_url_text,
-    host_text,
-    pathname_text,
+    host_found,
+    pathname_found,
     referrer_found,
     referring_domain_found,
-    utm_source_text,
-    utm_medium_text,
-    utm_campaign_text,
-    utm_term_text,
-    utm_content_text,
+    utm_source_found,
+    utm_medium_found,
+    utm_campaign_found,
+    utm_term_found,
+    utm_content_found,
     click_ids_found,
     browser_text,
     os_text,
@@ -232,5 +255,7 @@ SELECT
     currency_text,
     elements_chain_text,
     all_properties,
-    reinterpretAsUInt128(hash)
-FROM hashed
+    $attributes_set,
+    $attributes_set_once,
+    $tail
+FROM merged

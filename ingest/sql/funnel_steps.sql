@@ -2,8 +2,8 @@
 -- row that says the funnel is deleted is no step.
 INSERT INTO {raw:Identifier}.incoming_funnel_steps
 (
-    load_id, path, line, reason, original, tenant_id, funnel_id, name, step_number, step_name, event, event_filter,
-    window_seconds, mode, is_deleted
+    load_id, line, tenant_id, funnel_id, name, step_number, step_name, event, event_filter,
+    window_seconds, mode, is_deleted, $tail_columns
 )
 WITH
     $parsed_fields,
@@ -41,10 +41,7 @@ WITH
     )
 SELECT
     {load_id:String},
-    {path:String},
     line,
-    reason,
-    if(reason = '', '', text),
     tenant_id_text,
     funnel_id_text,
     if(name_text = '', funnel_id_text, name_text),
@@ -54,5 +51,6 @@ SELECT
     event_filter_text,
     ifNull(window_length, 0),
     mode_found,
-    deleted
+    deleted,
+    $tail
 FROM judged

@@ -1,8 +1,8 @@
 -- Rows of any file into raw.identity_mappings and raw.rejected_rows, in one pass.
 INSERT INTO {raw:Identifier}.incoming_identity_mappings
 (
-    load_id, path, line, reason, original, tenant_id, anonymous_id, user_id, kind, first_seen_at, created_at,
-    is_deleted
+    load_id, line, tenant_id, anonymous_id, user_id, kind, first_seen_at, created_at,
+    is_deleted, $tail_columns
 )
 WITH
     $parsed_fields,
@@ -34,15 +34,13 @@ WITH
     )
 SELECT
     {load_id:String},
-    {path:String},
     line,
-    reason,
-    if(reason = '', '', text),
     tenant_id_text,
     anonymous_id_text,
     user_id_text,
     kind_found,
     first_seen,
     created,
-    deleted_word IN ('1', 'true')
+    deleted_word IN ('1', 'true'),
+    $tail
 FROM judged

@@ -1,8 +1,8 @@
 -- Rows of any file into raw.retention_definitions and raw.rejected_rows, in one pass.
 INSERT INTO {raw:Identifier}.incoming_retention_definitions
 (
-    load_id, path, line, reason, original, tenant_id, retention_id, name, target_event, target_filter, return_event,
-    return_filter, kind, period, is_deleted
+    load_id, line, tenant_id, retention_id, name, target_event, target_filter, return_event,
+    return_filter, kind, period, is_deleted, $tail_columns
 )
 WITH
     $parsed_fields,
@@ -37,10 +37,7 @@ WITH
     )
 SELECT
     {load_id:String},
-    {path:String},
     line,
-    reason,
-    if(reason = '', '', text),
     tenant_id_text,
     retention_id_text,
     if(name_text = '', retention_id_text, name_text),
@@ -50,5 +47,6 @@ SELECT
     return_filter_text,
     kind_found,
     period_found,
-    deleted_word IN ('1', 'true')
+    deleted_word IN ('1', 'true'),
+    $tail
 FROM judged

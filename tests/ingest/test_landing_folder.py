@@ -7,7 +7,7 @@ import pytest
 
 from ingest import landing_folder
 from ingest.landing_options import OptionsProblem, options_of
-from ingest.spellings import table_named
+from ingest.tables import table_named
 
 DAY = "2026-03-01"
 

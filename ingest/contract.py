@@ -1,0 +1,231 @@
+"""Contracts: what the rows of a tracker look like, as data. One YAML file per tracker, in ingest/contracts/.
+
+A project's own lie in `contracts/` in its home; one with the name of a bundled one replaces it.
+docs/event-contract.md tells people about the form.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ingest import paths
+from ingest.tables import EVENTS, IDS, MOMENTS, OBJECTS, TABLES
+from warehouse.errors import UsageError
+from warehouse.settings import Settings
+
+BUNDLED = Path(__file__).with_name("contracts")
+
+# Read by this one if by no other: what rows without a tracker look like.
+GENERAL = "general"
+
+Paths = list[str]
+
+
+class Rule(BaseModel):
+    """How one field is read. Of the ways to get a text (from, join, merge with pairs, constant) a rule has one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    from_: Paths = Field(default=[], alias="from", description="Paths, best first; the first that is present is taken.")
+    join: Paths = Field(default=[], description="Paths whose values are one text; absent unless all are present.")
+    with_: str = Field(default="", alias="with", description="What stands between the values that are joined.")
+    merge: Paths = Field(default=[], description="Paths to JSON objects that are put together; the first one wins.")
+    pairs: Paths = Field(default=[], description="Paths to lists of key and value, put in as well.")
+    constant: str | None = Field(default=None, description="The value, whatever the row says.")
+    default: str = Field(default="", description="The value where nothing is present.")
+    unit: Literal["s", "ms", "us", "ns", ""] = Field(default="", description="Of a time that is a number.")
+    words: dict[str, str] = Field(default={}, description="Other words for certain values.")
+    per_visitor: Literal[True, False, "if_time"] = Field(
+        default=False,
+        description="A session id that only one visitor's sessions differ by; if_time: if it looks like a Unix time.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:
+        """A path or a list of paths is short for `from`; one path will do where several may stand."""
+        if isinstance(given, str | list):
+            given = {"from": given}
+        if isinstance(given, Mapping):
+            listed = ("from", "join", "merge", "pairs")
+            return {k: [v] if k in listed and isinstance(v, str) else v for k, v in given.items()}
+        return given
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Rule":
+        ways = [bool(self.from_), bool(self.join), bool(self.merge or self.pairs), self.constant is not None]
+        if sum(ways) != 1:
+            raise ValueError("a field needs exactly one of: a path, join, merge or pairs, constant")
+        for text in (*self.from_, *self.join, *self.merge, *self.pairs):
+            paths.parsed(text)
+        return self
+
+    @property
+    def all_paths(self) -> list[paths.Path]:
+        """Every path that the rule reads, best first."""
+        return [paths.parsed(text) for text in (*self.from_, *self.join, *self.merge, *self.pairs)]
+
+
+class Contract(BaseModel):
+    """What the rows of one tracker look like."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="The name of the file.")
+    table: str = Field(default=EVENTS, description="The raw table that such rows are for.")
+    title: str = Field(description="What it is, in a line.")
+    documentation: str = Field(default="", description="Where the tracker's format is published.")
+    recognised_by: list[list[str]] = Field(
+        default=[], description="A row is of this tracker if it has all paths of one of these lists."
+    )
+    each: str = Field(default="", description="A list in the row whose elements are events of their own.")
+    columns: list[str] = Field(default=[], description="Of files without a header: the names of their columns.")
+    timezone: str = Field(default="UTC", description="Of times that name no zone.")
+    fields: dict[str, Rule]
+
+    @model_validator(mode="after")
+    def _fits_the_table(self) -> "Contract":
+        if self.table not in TABLES:
+            raise ValueError(f"there is no table {self.table}")
+        known = TABLES[self.table].fields
+        for field, rule in self.fields.items():
+            if field not in known:
+                raise ValueError(f"{self.table} has no field {field}; its fields are {', '.join(known)}")
+            if (rule.merge or rule.pairs) and field not in OBJECTS:
+                raise ValueError(f"{field} is no JSON object: merge and pairs are for {', '.join(OBJECTS)}")
+            if rule.unit and field not in MOMENTS:
+                raise ValueError(f"{field} is no time: a unit is for {', '.join(MOMENTS)}")
+            if rule.per_visitor and field != "session_id":
+                raise ValueError(f"{field} is no session id: per_visitor is for session_id")
+        for signature in self.recognised_by:
+            for text in signature:
+                if any(isinstance(step, paths.Named) for step in paths.parsed(text)):
+                    raise ValueError(f"a row is recognised by names and places, not by {text}")
+        return self
+
+    def recognises(self, row: Any) -> bool:
+        """Whether a row, parsed from JSON, is of this tracker."""
+        return any(all(paths.is_present(row, paths.parsed(text)) for text in one) for one in self.recognised_by)
+
+    def names_columns(self, names: list[str]) -> bool:
+        """Whether a file with these columns is of this tracker: what a path begins with is a column."""
+        return any(all(paths.parsed(text)[0] in names for text in one) for one in self.recognised_by)
+
+
+def contracts(settings: Settings, table: str = EVENTS) -> list[Contract]:
+    """The contracts of a table: the project's own first, then the bundled ones, sorted by name, those that
+    recognise no rows last.
+
+    Raises UsageError for a file that cannot be used.
+    """
+    own = _read_all(settings.home / "contracts")
+    bundled = {name: contract for name, contract in _bundled().items() if name not in own}
+    found = [c for c in (*own.values(), *bundled.values()) if c.table == table]
+    return sorted(found, key=lambda contract: not contract.recognised_by)
+
+
+def named(settings: Settings, table: str, name: str) -> Contract:
+    """The contract of a table with this name; without a name the general one. Raises UsageError if there is none."""
+    found = contracts(settings, table)
+    wanted = name or (GENERAL if table == EVENTS else table)
+    for contract in found:
+        if contract.name == wanted:
+            return contract
+    raise UsageError(f"There is no contract {name!r} for {table}.", f"There are: {', '.join(c.name for c in found)}.")
+
+
+@cache
+def _bundled() -> dict[str, Contract]:
+    return _read_all(BUNDLED)
+
+
+def _read_all(folder: Path) -> dict[str, Contract]:
+    files = sorted(folder.glob("*.yml")) if folder.is_dir() else []
+    return {file.stem: read(file) for file in files}
+
+
+def read(path: Path) -> Contract:
+    """One contract. Raises UsageError with the file and what is wrong with it."""
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}).") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"{path}{line}: this is not YAML ({error.problem}).") from None
+    if not isinstance(given, dict):
+        raise UsageError(f"{path}: a contract has at least a title and fields.")
+    try:
+        return Contract.model_validate({"name": path.stem} | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(key) for key in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{path}: {f'{where}: ' if where else ''}{problem}.") from None
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.next_step) from None
+
+
+def changed(contract: Contract, mapping: Mapping[str, str], constants: Mapping[str, str], timezone: str) -> Contract:
+    """The contract with a user's own options: `--map field=path`, `--set field=value`, `--timezone Z`.
+
+    A mapped path comes before the usual ones; a name with dots in it may also be the name of one column. A path that
+    is mapped to one id (distinct_id, user_id, anonymous_id) is none of the others any more. Raises UsageError for a
+    field that the table does not have and a text that is no path.
+    """
+    table = TABLES[contract.table]
+    rules = dict(contract.fields)
+    for field, text in mapping.items():
+        table.require(field, "to map a column to")
+        rules[field] = _mapped(rules.get(field), text)
+    roles = [field for field in ("distinct_id", "user_id", "anonymous_id") if field in IDS]
+    for field in roles:
+        taken = {mapping[other] for other in roles if other != field and other in mapping}
+        if taken and field in rules and field not in mapping:
+            rest = [path for path in rules[field].from_ if path not in taken]
+            if rest:
+                rules[field] = rules[field].model_copy(update={"from_": rest})
+            elif rules[field].from_:
+                del rules[field]
+    if "properties" in mapping:
+        rules = {field: _inside(rule, mapping["properties"]) for field, rule in rules.items()}
+    for field, value in constants.items():
+        table.require(field, "to set")
+        rules[field] = Rule(constant=value)
+    return contract.model_copy(update={"fields": rules, "timezone": timezone or contract.timezone})
+
+
+def _inside(rule: Rule, properties: str) -> Rule:
+    """The rule that looks for what stands inside the properties where the user says that these are."""
+    moved = {
+        name: [
+            path
+            for text in getattr(rule, name)
+            for path in (
+                [f"{properties}.{text.removeprefix('properties.')}", text] if text.startswith("properties.") else [text]
+            )
+        ]
+        for name in ("from_", "merge")
+    }
+    return rule.model_copy(update=moved)
+
+
+def _mapped(rule: Rule | None, text: str) -> Rule:
+    """The rule with this path before its own."""
+    path = paths.parsed(text)
+    own = [text] if len(path) == 1 else [paths.text_of((text,)), text]
+    if rule is None or rule.join or rule.constant is not None:
+        return Rule.model_validate(own)
+    if rule.merge or rule.pairs:
+        return Rule.model_validate({"merge": own})
+    return rule.model_copy(update={"from_": own + [path for path in rule.from_ if path not in own]})
+
+
+def meaning(contract: Contract) -> str:
+    """What reading by a contract depends on, as one text: two contracts with the same read alike."""
+    return orjson.dumps(contract.model_dump(exclude={"title", "documentation"}), option=orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,425 @@
+"""The statement that reads rows by a contract: the rules of sql/*.sql with the contract's paths put in.
+
+What depends on the contract (which element of a parsed row is which field) is worked out here and put in place of the
+`$markers` of the SQL: places and our own field names only. Names, words and values of the contract, of files and of
+options travel as query parameters.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import orjson
+
+from ingest import moments, nobody, paths, raw_tables
+from ingest.contract import Contract, Rule, meaning
+from ingest.tables import CLICK_IDS, EVENTS, IDS, MOMENTS, OBJECTS, TABLES, UTMS
+
+SQL_FOLDER = Path(__file__).with_name("sql")
+
+Parameters = dict[str, str | list[str]]
+
+# The host in an address that ClickHouse's domain() takes for none: localhost, or behind a name and password.
+HOST_OF_URL = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)"
+
+# Referrers that say nothing, in lower case: words for none, blank pages, and pages inside an app.
+NO_REFERRER = (
+    r"^\s*(?:-|null|undefined|nan|none|nil|n/a|\$?direct|\(direct\)|\(none\)|\(not set\)|about:.*"
+    r"|(?:app|capacitor|ionic|file|content|data|blob|javascript):.*)\s*$"
+)
+
+# A session id that looks like the Unix time of its start, from 2001 to 2033, in seconds, milli- or microseconds.
+SESSION_TIME = "^1[0-9]{9}([0-9]{3}){0,2}$"
+
+# Around ids these characters mean nothing.
+_AROUND = "' \\t\\r\\n\"''`'"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An INSERT, and its parameters beside raw, load_id, path and now. `data_format` is that of the data sent along."""
+
+    sql: str
+    parameters: Parameters
+    data_format: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the rows of a load are read: by one contract, chosen among several if rows are to be recognised.
+
+    `recognised` are the contracts that rows may be of, in the order they are tried; empty: all rows are read by
+    `contract`, else those whose tracker is `own_tracker` ('' for rows that no contract recognises). `mapped` are the
+    paths of the user's own; `tenant` is for rows that name none.
+    """
+
+    contract: Contract
+    recognised: tuple[Contract, ...] = ()
+    mapped: tuple[str, ...] = ()
+    tenant: str = ""
+    own_tracker: str = ""
+
+    def lines(self) -> Statement:
+        """For text in which each line is a JSON object (NDJSON)."""
+        return self._insert(_file("lines"), "LineAsString")
+
+    def documents(self) -> Statement:
+        """For JSON objects one after another or in one array, on however many lines."""
+        return self._insert(_file("documents"), "JSONAsString")
+
+    def kept_lines(self) -> Statement:
+        """For the lines of a load that are in the warehouse: the parameter lines_of is its id."""
+        return self._insert(_file("kept_lines"), "")
+
+    def columns(self, names: Sequence[str], types: Sequence[str]) -> Statement:
+        """For an Arrow stream of the columns `line, problem, given`, then those called `names` as c0, c1, …
+
+        `types` are their ClickHouse types; an Array holds the one value of the row, or none. A row with a `problem` is
+        rejected for it, `given` being its text. A null and an empty text are absent.
+        """
+        source = Template(_file("columns")).substitute(
+            # the columns are themselves text in SQL: quotes in a type are escaped
+            columns=", ".join(f"c{i} {type_}" for i, type_ in enumerate(types))
+            .replace("\\", "\\\\")
+            .replace("'", "\\'"),
+            members=", ".join(_member(i, type_) for i, type_ in enumerate(types)),
+        )
+        statement = self._insert(source, "ArrowStream")
+        return Statement(statement.sql, statement.parameters | {"names": list(names)}, statement.data_format)
+
+    @property
+    def hash(self) -> str:
+        """What the result depends on beside the rows and the user's options, as one hash: rows that were read with
+        another one are read again.
+        """
+        statement = self._insert("", "")
+        parts = [statement.sql, statement.parameters, meaning(self.contract)]
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def _insert(self, source: str, data_format: str) -> Statement:
+        text, parameters = _Compiled(self, source).statement()
+        return Statement(f"{text}\nFORMAT {data_format}" if data_format else text, parameters, data_format)
+
+
+def _member(position: int, type_: str) -> str:
+    """A column as a member of a JSON object, '' where the row has no value."""
+    column = f"c{position}"
+    value, is_absent = column, f"isNull({column})"
+    if type_ == "String":
+        is_absent = f"{column} = ''"
+    elif type_.startswith("Array("):
+        value, is_absent = f"{column}[1]", f"empty({column})"
+    return f"if({is_absent}, '', concat(toJSONString(names[{position + 1}]), ':', toJSONString({value})))"
+
+
+def _file(name: str) -> str:
+    text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.strip().startswith("--")).strip()
+
+
+class _Documents:
+    """Every JSON text that paths lead through, parsed once: the row itself, and texts inside it that are documents too.
+
+    A document becomes a tuple of those of its members that are asked for, or a list, or a map from names to values.
+    """
+
+    def __init__(self, all_paths: Iterable[paths.Path], each: str) -> None:
+        self.parameters: Parameters = {}
+        self.expressions: list[str] = []
+        self._places: dict[paths.Path, str] = {(): "readable"}
+        self._each = paths.parsed(each) if each else None
+        self._parse((), sorted(set(all_paths), key=str))
+
+    def text(self, path: paths.Path) -> str:
+        """The expression for the text at a path, '' where there is none."""
+        return self._places[path]
+
+    def _parse(self, above: paths.Path, below: Sequence[paths.Path]) -> None:
+        """Bind the document at a path to a name, then those inside it."""
+        depth = len(above)
+        steps = list(dict.fromkeys(path[depth] for path in below if len(path) > depth))
+        if not steps:
+            return
+        text, number = self._places[above], len(self.expressions)
+        keys = [step for step in steps if isinstance(step, str)]
+        if keys:
+            name = f"document_{number}"
+            self.parameters[name] = _tuple_type(keys)
+            self.expressions.append(f"JSONExtract({text}, {{{name}:String}}) AS {name}")
+            for place, key in enumerate(keys, start=1):
+                self._places[(*above, key)] = f"{name}.{place}"
+        if any(isinstance(step, paths.Place) for step in steps):
+            self.expressions.append(f"JSONExtract({text}, 'Array(String)') AS list_{number}")
+        if any(isinstance(step, paths.Named) for step in steps):
+            self.expressions.append(f"{Template(_file('pairs')).substitute(text=text)} AS pairs_{number}")
+        for step in steps:
+            if isinstance(step, paths.Place):
+                self._places[(*above, step)] = f"list_{number}[{step.index + 1}]"
+            elif isinstance(step, paths.Named):
+                parameter = f"name_{len(self.parameters)}"
+                self.parameters[parameter] = step.name
+                self._places[(*above, step)] = f"pairs_{number}[{{{parameter}:String}}]"
+            path = (*above, step)
+            if path == self._each:
+                self._places[path] = "element"
+            self._parse(path, [one for one in below if one[: depth + 1] == path])
+
+
+class _Compiled:
+    """One contract in SQL."""
+
+    def __init__(self, reading: Reading, source: str) -> None:
+        self._reading = reading
+        self._contract = reading.contract
+        self._table = TABLES[reading.contract.table]
+        self._rules = reading.contract.fields
+        self._source = source
+        self._mapped = [_alternatives(text) for text in reading.mapped]
+        wanted = [path for rule in self._rules.values() for path in rule.all_paths]
+        self._documents = _Documents(
+            [*wanted, *(path for paths_ in self._mapped for path in paths_)], reading.contract.each
+        )
+        self._parameters: Parameters = {**self._documents.parameters}
+
+    def statement(self) -> tuple[str, Parameters]:
+        """The text and its parameters."""
+        outer = self._outer_names()
+        markers = {
+            "source": self._source,
+            "repaired": Template(_file("repaired")).substitute(text="text"),
+            "elements": self._elements(),
+            "documents": ",\n            ".join(self._documents.expressions),
+            "tracker": self._tracker(),
+            "mapped": self._mapped_bits(),
+            "fields": ",\n            ".join(f"{self._field(name)} AS {name}_text" for name in self._plain_fields()),
+            "unreadable": _file("unreadable"),
+            "tail_columns": ", ".join(raw_tables.INCOMING_COLUMNS),
+        }
+        markers["tail"] = Template(_file("tail")).substitute(
+            notes="id = '', is_amount_unreadable, is_time_unreadable" if self._table.name == EVENTS else "0, 0, 0"
+        )
+        for name in MOMENTS:
+            unit = self._rules[name].unit if name in self._rules else ""
+            markers[f"moment_of_{name}"] = moments.moment(f"{name}_text", unit)
+        parameters: Parameters = {
+            **self._parameters,
+            "known": [name for name, _ in outer],
+            "known_fields": [field for _, field in outer],
+            "tenant": self._reading.tenant,
+            "read_by": self._contract.name,
+            "recognises": str(int(bool(self._reading.recognised))),
+            "own_tracker": self._reading.own_tracker,
+            "host_of_url": HOST_OF_URL,
+            "no_referrer": NO_REFERRER,
+            "session_time": SESSION_TIME,
+            "timezone": self._contract.timezone,
+            "iso_time": moments.ISO_TIME,
+            "unix_time": moments.UNIX_TIME,
+            "nobody": nobody.words(),
+        }
+        markers["rows"] = Template(_file("rows")).substitute(markers)
+        if self._table.name == EVENTS:
+            markers |= self._event_markers(outer, parameters)
+        else:
+            markers["parsed_fields"] = Template(_file("parsed_fields")).substitute(markers)
+        text = Template(_file(self._table.name)).substitute(markers)
+        parameters |= self._parameters
+        return text, {name: value for name, value in parameters.items() if f"{{{name}:" in text}
+
+    def _parameter(self, value: str | list[str]) -> str:
+        """A value as the placeholder of a parameter."""
+        name = f"value_{len(self._parameters)}"
+        self._parameters[name] = value
+        return f"{{{name}:{'String' if isinstance(value, str) else 'Array(String)'}}}"
+
+    def _plain_fields(self) -> list[str]:
+        return [name for name in self._table.fields if name not in (*CLICK_IDS, *OBJECTS)]
+
+    def _elements(self) -> str:
+        """The elements of the row that are events of their own; without such a list the row is one."""
+        if not self._contract.each:
+            return "1 AS element_number"
+        steps = paths.parsed(self._contract.each)
+        names = ", ".join(self._parameter(step) for step in steps if isinstance(step, str))
+        return f"""JSONExtractArrayRaw(readable, {names}) AS all_elements,
+        arrayJoin(arrayEnumerate(if(empty(all_elements), [''], all_elements))) AS element_number,
+        all_elements[element_number] AS element"""
+
+    def _outer_names(self) -> list[tuple[str, str]]:
+        """Names of the row itself that are read as a whole, each with its field; not those only looked into."""
+        found: dict[str, str] = {}
+        for field, rule in self._rules.items():
+            for path in rule.all_paths:
+                if len(path) == 1:
+                    # objects that are put together stand beside each other: none of them is spare
+                    own = str(path[0]) if rule.merge or rule.pairs else field
+                    found.setdefault(str(path[0]), own)
+        if self._contract.each:
+            found.setdefault(str(paths.parsed(self._contract.each)[0]), "")
+        return list(found.items())
+
+    def _tracker(self) -> str:
+        """The name of the contract by which a row is recognised."""
+        others = self._reading.recognised
+        if not others:
+            return "{own_tracker:String}"
+        first = sorted({str(paths.parsed(one[0])[0]) for c in others for one in c.recognised_by})
+        cases = [f"NOT hasAny(keys, {self._parameter(first)}), ''"]
+        for contract in others:
+            fits = " OR ".join(self._has_all(one) for one in contract.recognised_by)
+            cases.append(f"{fits}, {self._parameter(contract.name)}")
+        return f"multiIf({', '.join(cases)}, '')"
+
+    def _has_all(self, signature: Sequence[str]) -> str:
+        all_paths = [paths.parsed(text) for text in signature]
+        outer = [str(path[0]) for path in all_paths]
+        deep = [self._has(path) for path in all_paths if len(path) > 1]
+        return "(" + " AND ".join([f"hasAll(keys, {self._parameter(sorted(set(outer)))})", *deep]) + ")"
+
+    def _has(self, path: paths.Path) -> str:
+        """Whether the row has what a path leads to; a value of null is there as well."""
+        places = [
+            str(step.index + 1) if isinstance(step, paths.Place) else self._parameter(step)
+            for step in path
+            if not isinstance(step, paths.Named)
+        ]
+        return f"JSONHas(readable, {', '.join(places)})"
+
+    def _mapped_bits(self) -> str:
+        """Which of the user's own paths the row has, a bit for each."""
+        bits = []
+        for number, alternatives in enumerate(self._mapped):
+            found = " OR ".join(f"{self._documents.text(path)} != '' OR {self._has(path)}" for path in alternatives)
+            bits.append(f"bitShiftLeft(toUInt64({found}), {number})")
+        return " + ".join(bits) or "toUInt64(0)"
+
+    def _field(self, name: str) -> str:
+        """The expression for a field's text, '' if it is absent."""
+        rule = self._rules.get(name)
+        fallback = "{tenant:String}" if name == "tenant_id" else "''"
+        if rule is None:
+            return fallback
+        if rule.constant is not None:
+            return self._parameter(rule.constant)
+        return self._worded(rule, self._first_present(name, rule, fallback))
+
+    def _worded(self, rule: Rule, text: str) -> str:
+        if rule.words:
+            known, meant = self._parameter(list(rule.words)), self._parameter(list(rule.words.values()))
+            text = f"transform({text}, {known}, {meant}, {text})"
+        if rule.default:
+            text = f"if({text} = '', {self._parameter(rule.default)}, {text})"
+        return text
+
+    def _first_present(self, name: str, rule: Rule, fallback: str = "''") -> str:
+        """The first path at which there is something, and of ids something that does not mean nobody."""
+        places = [self._place(name, paths.parsed(text)) for text in rule.from_]
+        if rule.join:
+            parts = [self._documents.text(paths.parsed(text)) for text in rule.join]
+            separator = self._parameter(rule.with_)
+            joined = f", {separator}, ".join(parts)
+            places = [f"if({' OR '.join(f'{part} = {chr(39) * 2}' for part in parts)}, '', concat({joined}, ''))"]
+        if name == "tenant_id" and self._reading.tenant:
+            # whom the command names takes precedence over all but the field of that name
+            own = [
+                self._documents.text(path) for path in rule.all_paths if path == ("tenant_id",) or self._is_mapped(path)
+            ]
+            places = own
+        expression = fallback
+        for place in reversed(places):
+            expression = place if expression == "''" else f"if({place} != '', {place}, {expression})"
+        return expression
+
+    def _is_mapped(self, path: paths.Path) -> bool:
+        return any(path in alternatives for alternatives in self._mapped)
+
+    def _place(self, name: str, path: paths.Path) -> str:
+        text = self._documents.text(path)
+        if name not in IDS or self._table.name != EVENTS:
+            return text
+        return f"if(lowerUTF8(trimBoth({text}, {_AROUND})) IN {{nobody:Array(String)}}, '', {text})"
+
+    def _object(self, name: str) -> str:
+        """The expression for a field that is a JSON object, '' if there is none."""
+        rule = self._rules.get(name)
+        if rule is None:
+            return "''"
+        if rule.from_:
+            expression = "''"
+            for path in reversed(rule.all_paths):
+                text = self._documents.text(path)
+                expression = text if expression == "''" else f"if({text} != '', {text}, {expression})"
+            return expression
+        members = [
+            f"JSONExtractKeysAndValuesRaw({self._documents.text(paths.parsed(text))})" for text in rule.merge
+        ] + [
+            Template(_file("raw_pairs")).substitute(text=self._documents.text(paths.parsed(text)))
+            for text in rule.pairs
+        ]
+        all_members = members[0] if len(members) == 1 else f"arrayConcat({', '.join(members)})"
+        text = Template(_file("object")).substitute(members=all_members)
+        # nearly no row has any of them
+        names = self._parameter([_last_name(path) for path in rule.all_paths])
+        return f"if(multiSearchAny(readable, {names}), {text}, '')"
+
+    def _event_markers(self, outer: Sequence[tuple[str, str]], parameters: Parameters) -> dict[str, str]:
+        """The markers that only events have."""
+        click_rules = {name: self._rules[name] for name in CLICK_IDS if name in self._rules}
+        parameters["click_id_names"] = list(CLICK_IDS)
+        parameters["click_id_words"] = sorted(
+            {*CLICK_IDS, *(_last_name(path) for rule in click_rules.values() for path in rule.all_paths)}
+        )
+        values = []
+        for name in CLICK_IDS:
+            sent = self._field(name)
+            from_url = f"toValidUTF8(decodeURLFormComponent(extractURLParameter(current_url_text, '{name}')))"
+            values.append(from_url if sent == "''" else f"if({sent} != '', {sent}, {from_url})")
+        session = self._rules.get("session_id")
+        per_visitor = session.per_visitor if session else False
+        return {
+            "properties": self._object("properties"),
+            "attributes_set_once": self._object("attributes_set_once"),
+            "attributes_set": self._object("attributes_set"),
+            "click_id_values": ", ".join(values),
+            "utms": ",\n            ".join(f"{_utm(name)} AS {name}_found" for name in UTMS),
+            "spare_count": self._spare_count(outer),
+            "amount": moments.amount("revenue_text"),
+            "is_per_visitor": {
+                True: "1",
+                False: "0",
+                "if_time": "match(session_id_text, {session_time:String})",
+            }[per_visitor],
+        }
+
+    def _spare_count(self, outer: Sequence[tuple[str, str]]) -> str:
+        """A number above 0 where a row has a spare name of a field: sums, since AND and OR would stop at each."""
+        by_field: dict[str, list[str]] = {}
+        for name, field in outer:
+            if field in self._rules:
+                by_field.setdefault(field, []).append(f"notEmpty({self._documents.text((name,))})")
+        return " + ".join(f"({' + '.join(some)} > 1)" for some in by_field.values() if len(some) > 1) or "0"
+
+
+def _utm(name: str) -> str:
+    """A UTM value as it was sent, else from the address of the page; decoded."""
+    sent = f"if({name}_text = '', extractURLParameter(utm_url, '{name}'), {name}_text)"
+    return f"toValidUTF8(decodeURLFormComponent({sent}))"
+
+
+def _last_name(path: paths.Path) -> str:
+    last = path[-1]
+    return last.name if isinstance(last, paths.Named) else next(str(s) for s in reversed(path) if isinstance(s, str))
+
+
+def _alternatives(text: str) -> list[paths.Path]:
+    """What a user's path may mean: a way into the row, or the name of one column that has dots in it."""
+    path = paths.parsed(text)
+    return [path] if len(path) == 1 else [(text,), path]
+
+
+def _tuple_type(names: Sequence[str]) -> str:
+    """The type a document is parsed into: `Tuple(name String, …)`, names quoted; for a parameter, not for SQL text."""
+    quoted = (name.replace("\\", "\\\\").replace("`", "\\`") for name in names)
+    return "Tuple(" + ", ".join(f"`{name}` String" for name in quoted) + ")"

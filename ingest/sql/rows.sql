@@ -1,0 +1,31 @@
+-- Each row of the source as JSON that can be parsed, each event in it, and the documents that paths lead into.
+source_rows AS
+(
+    SELECT line, problem, text, JSONExtractKeys(text) AS own_keys
+    FROM $source
+),
+readable_rows AS
+(
+    SELECT
+        *,
+        -- a parser that finds no names has refused the text, or there are none
+        if(empty(own_keys) AND problem = '' AND NOT isValidJSON(text), $repaired, text) AS readable,
+        if(empty(own_keys), JSONExtractKeys(readable), own_keys) AS keys
+    FROM source_rows
+),
+elements AS
+(
+    SELECT
+        *,
+        $elements,
+        $tracker AS tracker
+    FROM readable_rows
+),
+parsed AS
+(
+    SELECT
+        *,
+        $documents,
+        $mapped AS mapped
+    FROM elements
+)
