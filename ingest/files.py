@@ -190,7 +190,11 @@ def first_rows(content: Content) -> list[object]:
     """The rows in the first bytes of JSON, parsed; what is cut off or no JSON is left out."""
     if content.kind != "documents":
         return [row for line in content.head.splitlines() if (row := _parsed(line)) is not None]
-    text, rows, decoder = content.head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n["), list[object](), json.JSONDecoder()
+    text, rows, decoder = (
+        content.head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n["),
+        list[object](),
+        json.JSONDecoder(),
+    )
     while text:
         try:
             row, end = decoder.raw_decode(text)

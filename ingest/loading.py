@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -34,14 +33,12 @@ from ingest import (
 )
 from ingest.file_problem import FileProblem
 from ingest.findings import Findings
+from ingest.limits import max_rejected_share
 from ingest.recognition import Options, Recognition
 from ingest.tables import Table, table_named
 from ingest.unpacking import without_mark
 from warehouse.connection import Warehouse
 from warehouse.errors import UsageError
-
-# Of a file with more rejected rows than this share something else is wrong than a few rows.
-MAX_REJECTED_SHARE = 0.1
 
 # Streams of one big file at a time; more than a server's cores are of no use, and each takes memory there.
 _STREAMS = min(os.cpu_count() or 1, 4)
@@ -85,21 +82,6 @@ class _Count:
                 self._done += len(chunk)
                 if self._on_progress:
                     self._on_progress(self._path, self._done)
-
-
-def max_rejected_share() -> float:
-    """The share of rejected rows above which a file is not committed: FOOTFALL_MAX_REJECTED_SHARE, else 10 %.
-
-    Raises UsageError if that is no number from 0 to 1.
-    """
-    given = os.environ.get("FOOTFALL_MAX_REJECTED_SHARE") or str(MAX_REJECTED_SHARE)
-    with suppress(ValueError):
-        share = float(given)
-        if 0 <= share <= 1:
-            return share
-    raise UsageError(
-        f"FOOTFALL_MAX_REJECTED_SHARE is {given!r}, which is no number from 0 to 1.", "Give a share such as 0.1."
-    )
 
 
 def load_paths(
@@ -151,7 +133,7 @@ class Loader:
         self._options = options
         self._on_progress = on_progress
         self._raw = warehouse.settings.raw_database
-        self._limit = 0.0 if table.any_rejection_fails else max_rejected_share()
+        self._limit = max_rejected_share(table)
         self._is_clean = False
 
     def load_all(self, paths: Sequence[Path], *, replace: bool = False, partition: str = "") -> Iterator[LoadResult]:
@@ -171,7 +153,8 @@ class Loader:
             load = replaced(load, content_hash=self._content_hash(content.content_hash, partition))
             same, of_path = self._standing(client, load)
             is_changed = any(
-                other.content_hash != load.content_hash or rereading.is_outdated(self._warehouse, other) for other in of_path
+                other.content_hash != load.content_hash or rereading.is_outdated(self._warehouse, other)
+                for other in of_path
             )
             # the path's loads go all together, one with the same content too: it is loaded anew
             superseded = of_path if replace and is_changed else []

@@ -124,7 +124,7 @@ class Recognition:
         return hashlib.sha256(orjson.dumps(parts)).hexdigest()
 
     def columns_without_header(self, first_row: Sequence[str]) -> list[str]:
-        """The columns of a file whose first row is data: those of a contract that has as many; none if it is a header."""
+        """The columns of a file whose first row is data, by a contract that has as many; none if it is a header."""
         if self._known_names_of(self._all).intersection(first_row):
             return []
         fitting = [c.columns for c in self._all if len(c.columns) == len(first_row)]

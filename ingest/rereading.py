@@ -1,5 +1,5 @@
-"""Lines that are in the warehouse, read by a contract: those of another tracker than the rest of their file, and those of
-loads whose contract says something else today.
+"""Lines that are in the warehouse, read by a contract: those of another tracker than the rest of their file, and those
+of loads whose contract says something else today.
 
 A reading again is a load like any other: it supersedes the one before, and keeps its place in the order of loads.
 """
@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from clickhouse_connect.driver.client import Client
 
 from ingest import findings, ledger, row_counts, sending
-from ingest.file_problem import FileProblem
 from ingest.ledger import Load
+from ingest.limits import max_rejected_share
 from ingest.recognition import Recognition, options_of
 from ingest.tables import table_named
 from warehouse.connection import Warehouse
@@ -105,8 +105,9 @@ def read_again(warehouse: Warehouse, client: Client) -> Iterator[Reread]:
 def _read_again(warehouse: Warehouse, client: Client, before: Load) -> Reread:
     raw = warehouse.settings.raw_database
     recognition = _recognition(warehouse, before)
-    place = {"load_order": before.load_order, "content_hash": before.content_hash}
-    load = ledger.begun(client, raw, replace(ledger.new_load(before.table, before.path, before.partition), **place))
+    new = ledger.new_load(before.table, before.path, before.partition)
+    new = replace(new, load_order=before.load_order, content_hash=before.content_hash)
+    load = ledger.begun(client, raw, new)
 
     def stop() -> None:
         ledger.stop(client, raw, load.load_id)
@@ -116,19 +117,15 @@ def _read_again(warehouse: Warehouse, client: Client, before: Load) -> Reread:
     others = read_others(warehouse, client, load, recognition, first, stop)
     load = with_contract(load, recognition, [first, *others])
     load, reasons = row_counts.counted(client, raw, load, [before])
-    if load.rows_rejected > before.rows_rejected and load.rows_rejected > _limit(before) * _rows(load):
+    if load.rows_rejected > before.rows_rejected and load.rows_rejected > max_rejected_share(
+        table_named(load.table)
+    ) * _rows(load):
         ledger.remove(client, raw, [before.table, *ledger.OF_ALL_TABLES], [load.load_id])
         return Reread(before, before, f"{load.rows_rejected:,} of {_rows(load):,} rows would be rejected: {reasons}")
     after = ledger.commit(client, raw, load, [before])
     # the same text stands under the new load
     ledger.remove(client, raw, ["lines"], [before.load_id])
     return Reread(before, after)
-
-
-def _limit(load: Load) -> float:
-    from ingest.loading import max_rejected_share
-
-    return 0.0 if table_named(load.table).any_rejection_fails else max_rejected_share()
 
 
 def _rows(load: Load) -> int:
