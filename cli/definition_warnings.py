@@ -59,7 +59,9 @@ _DROPPED = """
     FROM {raw:Identifier}.{table:Identifier} AS definitions
     INNER JOIN
     (
-        SELECT load_id, load_seq FROM {raw:Identifier}.loads FINAL WHERE load_seq > 0 AND superseded_seq = 0
+        SELECT load_id, load_seq, load_order
+        FROM {raw:Identifier}.loads FINAL
+        WHERE load_seq > 0 AND superseded_seq = 0
     ) AS loads USING (load_id)
     WHERE (tenant_id, {id:Identifier}) IN
     (
@@ -68,7 +70,7 @@ _DROPPED = """
         WHERE load_id IN {loads:Array(String)} AND NOT is_deleted
     )
     GROUP BY tenant_id, {id:Identifier}
-    HAVING argMax(is_deleted, load_seq)
+    HAVING argMax(is_deleted, load_order)
     ORDER BY tenant_id, {id:Identifier}
 """
 _COLUMNS = """

@@ -14,17 +14,17 @@ from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
 _LOADED = """
-    SELECT definitions.*, load_seq, superseded_seq, path
+    SELECT definitions.*, load_seq, load_order, superseded_seq, path
     FROM {raw:Identifier}.{table:Identifier} AS definitions
     INNER JOIN
     (
-        SELECT load_id, load_seq, superseded_seq, path FROM {raw:Identifier}.loads FINAL WHERE load_seq > 0
+        SELECT load_id, load_seq, load_order, superseded_seq, path FROM {raw:Identifier}.loads FINAL WHERE load_seq > 0
     ) AS loads USING (load_id)
     ORDER BY line
 """
 # The seed speaks before all loads, and as long as no load does.
 _SEEDED = """
-    SELECT *, 0 AS is_deleted, 0 AS load_seq, 0 AS superseded_seq, '' AS path
+    SELECT *, 0 AS is_deleted, 0 AS load_seq, 0 AS load_order, 0 AS superseded_seq, '' AS path
     FROM {database:Identifier}.{seed:Identifier}
 """
 
@@ -76,6 +76,7 @@ class _Said:
     tenant: str
     id: str
     load_seq: int
+    load_order: int
     superseded_seq: int
     path: str
     is_deleted: bool
@@ -133,7 +134,7 @@ def _latest(said: Iterable[_Said], seq: int | None = None) -> _Said | None:
         for each in said
         if (not each.superseded_seq if seq is None else each.load_seq <= seq and not 0 < each.superseded_seq <= seq)
     )
-    return max(standing, key=lambda each: each.load_seq, default=None)
+    return max(standing, key=lambda each: each.load_order, default=None)
 
 
 def _holding(said: Iterable[_Said], seq: int | None = None) -> _Said | None:
@@ -199,6 +200,7 @@ def _said(warehouse: Warehouse, kind: _Kind) -> list[_Said]:
                 tenant=tenant,
                 id=definition_id,
                 load_seq=load_seq,
+                load_order=of_load[0]["load_order"],
                 superseded_seq=of_load[0]["superseded_seq"],
                 path=of_load[0]["path"],
                 is_deleted=_is_deleted(kind, of_load),

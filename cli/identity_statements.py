@@ -51,14 +51,14 @@ _PLACE = """
     FROM {raw:Identifier}.events AS events
     INNER JOIN
     (
-        SELECT load_id, path
+        SELECT load_id, path, load_order
         FROM {raw:Identifier}.loads FINAL
         WHERE
             load_seq BETWEEN 1 AND {seq:UInt64}
             AND (superseded_seq = 0 OR superseded_seq > {seq:UInt64})
     ) AS loads USING (load_id)
     WHERE tenant_id = {tenant:String} AND event_date = {day:Date} AND event_id = {event_id:String}
-    ORDER BY received_at, content_hash
+    ORDER BY received_at ASC NULLS LAST, load_order DESC, line DESC
     LIMIT 1
 """
 # As the macro is_nobody has it.

@@ -1,27 +1,23 @@
 {#
-    The identity links that an event states, as an array of (kind, anonymous_id, user_id): `$identify` with the
-    anonymous id before it, an event sent with both a user id and an anonymous id, and the two merge events.
+    The identity links that an event states, as an array of (kind, anonymous_id, user_id): an identify event with the id
+    before it, an event sent with both a user id and an anonymous id, and the events that merge two ids. Other events may
+    carry a `previous_id` that means something else: a property of theirs has the name.
 #}
 {% macro event_links() %}
     arrayFilter(
         link -> link.anonymous_id != '' and link.user_id != '' and link.anonymous_id != link.user_id,
-        multiIf(
-            event = '$identify', [
-                {{ event_link('link', "JSONExtract(properties, '$anon_distinct_id', 'String')", 'distinct_id') }},
-                {{ event_link('link', 'sent_anonymous_id', 'sent_user_id') }}
-            ],
-            event in ('$create_alias', '$merge_dangerously'), [
-                {{ event_link(
-                    'merge',
-                    "JSONExtract(properties, 'alias', 'String')",
-                    "if(JSONExtract(properties, 'distinct_id', 'String') != '', JSONExtract(properties, 'distinct_id', 'String'), distinct_id)"
-                ) }},
-                {{ event_link('link', 'sent_anonymous_id', 'sent_user_id') }}
-            ],
-            sent_user_id != '' and sent_anonymous_id != '', [
-                {{ event_link('link', 'sent_anonymous_id', 'sent_user_id') }}
-            ],
-            []
+        arrayConcat(
+            multiIf(
+                previous_id = '', [],
+                event in ({{ string_list(var('link_events')) }}), [{{ event_link('link', 'previous_id', 'distinct_id') }}],
+                event in ({{ string_list(var('merge_events')) }}), [{{ event_link('merge', 'previous_id', 'distinct_id') }}],
+                []
+            ),
+            if(
+                sent_user_id != '' and sent_anonymous_id != '',
+                [{{ event_link('link', 'sent_anonymous_id', 'sent_user_id') }}],
+                []
+            )
         )
     )
 {% endmacro %}

@@ -3,9 +3,10 @@
     query_settings={'optimize_aggregation_in_order': 1},
 ) }}
 -- One row per event key that this build's loads contest: several versions in raw, or a version withdrawn with its
--- load. Of the versions that stand the one with the smallest (received_at, content_hash) is the event; this table says
--- which it was before this build and which it is now. A pure function of raw rows and ledger: running it again
--- gives the same. Events with a single version, nearly all, never pass through here.
+-- load. Of the versions that stand the one received first is the event, and of those of which nobody says when that was
+-- the one that was loaded last; this table says which it was before this build and which it is now. A pure function of
+-- raw rows and ledger: running it again gives the same. Events with a single version, nearly all, never pass through
+-- here.
 {% set key = 'tenant_id, event_date, event_id' %}
 with live_before as (
     select load_id from {{ ref('stg_loads') }} where table_name = 'events' and was_live
@@ -36,14 +37,23 @@ contested as (
 versions as (
     select
         {{ key }},
-        load_id in (live_before) as was_live,
-        load_id in (live_after) as is_live,
-        (received_at, content_hash, load_id, line) as rank,
-        (load_id, line, session_key, timestamp, distinct_id, event, links) as image
-    from {{ ref('stg_events') }}
+        loads.was_live as was_live,
+        loads.is_live as is_live,
+        -- the smallest wins
+        (
+            isNull(sent_received_at),
+            ifNull(sent_received_at, toDateTime64(0, 6, 'UTC')),
+            -toInt64(loads.load_order),
+            -toInt64(line)
+        ) as rank,
+        -- as text, because a hash of anything that is NULL is NULL
+        sipHash128(toString(tuple({{ event_columns() | join(', ') }}))) as content,
+        (load_id, line, session_key, timestamp, distinct_id, event, links, content) as image
+    from {{ ref('stg_events') }} as versions
+    inner join {{ ref('stg_loads') }} as loads on versions.load_id = loads.load_id
     where
         ({{ key }}) in (select {{ key }} from contested)
-        and (was_live or is_live)
+        and (loads.was_live or loads.is_live)
 ),
 
 images as (
@@ -51,8 +61,6 @@ images as (
         {{ key }},
         countIf(was_live) > 0 as has_old,
         countIf(is_live) > 0 as has_new,
-        minIf((rank.1, rank.2), was_live) as old_content,
-        minIf((rank.1, rank.2), is_live) as new_content,
         argMinIf(image, rank, was_live) as old,
         argMinIf(image, rank, is_live) as new
     from versions
@@ -65,7 +73,7 @@ select
     event_id,
     has_old,
     has_new,
-    has_old != has_new or old_content != new_content as is_changed,
+    has_old != has_new or old.8 != new.8 as is_changed,
     new.1 as new_load_id,
     new.2 as new_line,
     old.3 as session_key,

@@ -14,13 +14,7 @@
 -- sessions, so that a session is read in one place; the granules are small because a late event touches just one.
 -- Few events are contested, and only those need be looked for among the winners: hence the short circuit. Blocks are
 -- half the usual size: sorted copies of wide rows take more memory than all else in a build.
-{% set columns = [
-    'event_id', 'event', 'event_type', 'timestamp', 'received_at', 'distinct_id', 'is_identified', 'is_pageview',
-    'session_key', 'links', 'session_id', 'device_id', 'current_url', 'host', 'pathname', 'referrer',
-    'referring_domain', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_ids', 'browser',
-    'os', 'device_type', 'user_agent', 'timezone', 'country', 'city', 'ip_address', 'revenue', 'currency',
-    'elements_chain', 'properties'
-] %}
+{% set columns = event_columns() %}
 with added_loads as (
     select load_id
     from {{ ref('stg_loads') }}

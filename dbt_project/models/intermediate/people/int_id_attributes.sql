@@ -1,7 +1,8 @@
 {{ config(order_by=['tenant_id', 'distinct_id', 'name', 'event_date', 'session_key']) }}
 {% set changed = follow('changed_events', ['tenant_id', 'distinct_id', 'event_date', 'session_key']) %}
--- One row per (tenant_id, distinct_id, name, event_date, session_key): the last `$set` and the first `$set_once` of an
--- attribute under one session key on one day, each as (time, event, JSON value); an empty event id: there was none.
+-- One row per (tenant_id, distinct_id, name, event_date, session_key): the last value that was set of an
+-- attribute and the first that was set once, under one session key on one day, each as (time, event, JSON value); an
+-- empty event id: there was none.
 with attributes as (
     select
         tenant_id,
@@ -11,13 +12,13 @@ with attributes as (
         timestamp,
         event_id,
         arrayJoin(arrayConcat(
-            arrayMap(pair -> (pair.1, pair.2, 0), JSONExtractKeysAndValuesRaw(properties, '$set')),
-            arrayMap(pair -> (pair.1, pair.2, 1), JSONExtractKeysAndValuesRaw(properties, '$set_once'))
+            arrayMap(pair -> (pair.1, pair.2, 0), JSONExtractKeysAndValuesRaw(attributes_set)),
+            arrayMap(pair -> (pair.1, pair.2, 1), JSONExtractKeysAndValuesRaw(attributes_set_once))
         )) as attribute
     from {{ ref('int_events') }}
     where
         distinct_id != ''
-        and position(properties, '"$set') > 0
+        and (attributes_set != '' or attributes_set_once != '')
         {{ only_changed('changed_events', ['tenant_id', 'event_date', 'session_key']) }}
         {{ changed }}
 )

@@ -10,14 +10,16 @@ select
     multiIf(
         event_type != '', event_type,
         is_pageview, 'page',
-        event in ({{ string_list(var('identity_events')) }}), 'identify',
+        event in ({{ string_list(var('link_events') + var('merge_events')) }}), 'identify',
         'track'
     ) as event_type,
     timestamp,
-    received_at,
+    events.received_at as sent_received_at,
+    coalesce(events.received_at, events.timestamp) as received_at,
     distinct_id,
     user_id as sent_user_id,
     anonymous_id as sent_anonymous_id,
+    previous_id,
     is_identified,
     cast(event in ({{ string_list(var('pageview_events')) }}), 'UInt8') as is_pageview,
     -- what is cut into sessions: the session id, else the device, else the distinct id
@@ -52,5 +54,6 @@ select
     currency,
     elements_chain,
     properties,
-    content_hash
-from {{ source('raw', 'events') }}
+    attributes_set,
+    attributes_set_once
+from {{ source('raw', 'events') }} as events

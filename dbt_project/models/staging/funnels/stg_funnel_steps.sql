@@ -9,7 +9,7 @@ with defined as (
         steps.{{ fields | join(',\n        steps.') }},
         steps.line as line,
         steps.is_deleted as is_deleted,
-        loads.load_seq as load_seq
+        loads.load_order as load_order
     from {{ source('raw', 'funnel_steps') }} as steps
     inner join {{ ref('stg_loads') }} as loads on steps.load_id = loads.load_id
     where loads.table_name = 'funnel_steps' and loads.is_live
@@ -20,14 +20,14 @@ with defined as (
         {{ fields | join(',\n        ') }},
         0 as line,
         0 as is_deleted,
-        0 as load_seq
+        0 as load_order
     from {{ ref('funnel_definitions') }}
 ),
 
 latest as (
     select *
     from defined
-    qualify load_seq = max(load_seq) over (partition by tenant_id, funnel_id)
+    qualify load_order = max(load_order) over (partition by tenant_id, funnel_id)
 ),
 
 per_tenant as (

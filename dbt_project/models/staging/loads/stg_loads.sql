@@ -3,6 +3,7 @@ with ledger as (
     select
         load_id,
         load_seq,
+        load_order,
         loads.table as table_name,
         rows_accepted,
         rows_rejected,
@@ -14,6 +15,7 @@ with ledger as (
 select
     load_id,
     load_seq,
+    load_order,
     table_name,
     rows_accepted,
     rows_rejected,

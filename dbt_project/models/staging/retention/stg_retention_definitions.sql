@@ -12,7 +12,7 @@ with defined as (
         toString(definitions.{{ column }}) as {{ column }},
         {% endfor -%}
         definitions.is_deleted as is_deleted,
-        (loads.load_seq, definitions.line) as place
+        (loads.load_order, definitions.line) as place
     from {{ source('raw', 'retention_definitions') }} as definitions
     inner join {{ ref('stg_loads') }} as loads on definitions.load_id = loads.load_id
     where loads.table_name = 'retention_definitions' and loads.is_live
