@@ -42,7 +42,7 @@ versions as (
         -- the smallest wins
         (
             isNull(sent_received_at),
-            ifNull(sent_received_at, toDateTime64(0, 6, 'UTC')),
+            coalesce(sent_received_at, toDateTime64(0, 6, 'UTC')),
             -toInt64(loads.load_order),
             -toInt64(line)
         ) as rank,
