@@ -70,4 +70,6 @@ def line(result: LoadResult) -> str:
     rows = f"{result.rows_accepted:,} rows accepted{tracker}, {result.rows_rejected:,} rejected"
     told = [result.reason, *result.findings.sentences]
     more = "".join(f"; {sentence}" for sentence in told if sentence).removeprefix("; ")
-    return f"{result.status:<10} {result.path}: {rows}, {result.rows_duplicate:,} duplicate" + f" ({more})" * bool(more)
+    corrected = f", {result.events_corrected:,} corrected" if result.events_corrected else ""
+    duplicate = f"{result.rows_duplicate:,} duplicate{corrected}"
+    return f"{result.status:<10} {result.path}: {rows}, {duplicate}" + f" ({more})" * bool(more)

@@ -59,6 +59,7 @@ class LoadResult:
     rows_accepted: int = 0
     rows_rejected: int = 0
     rows_duplicate: int = 0
+    events_corrected: int = 0
     load_id: str = ""
     load_seq: int = 0
     reason: str = ""
@@ -170,6 +171,7 @@ class Loader:
             found = findings.of_load(client, self._raw, load.load_id)
             self._require_mapped(found)
             load, reasons = row_counts.counted(client, self._raw, load, superseded)
+            corrected = row_counts.corrected(client, self._raw, load, superseded)
         except FileProblem as problem:
             return self._failed(client, path, load, _sentence(problem), has_begun=has_begun)
         except (ClickHouseError, OSError) as error:
@@ -180,7 +182,8 @@ class Loader:
         if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
             return self._refused(client, path, load, reasons)
         result = self._committed(client, path, load, superseded, reasons)
-        return replaced(result, findings=found)
+        result = replaced(result, findings=found)
+        return result if result.status == "failed" else replaced(result, events_corrected=corrected)
 
     def _stop(self, client: Client, load_id: str) -> None:
         """End what the server still does for a load, if the server is there at all."""
@@ -221,7 +224,7 @@ class Loader:
             self._is_clean = False
         rows = load.rows_accepted + load.rows_rejected
         share = f"{load.rows_rejected:,} of {rows:,} rows were rejected, and the limit is {self._limit:.0%}"
-        return LoadResult(path, "failed", 0, load.rows_rejected, 0, load.load_id, reason=f"{share}: {reasons}")
+        return LoadResult(path, "failed", 0, load.rows_rejected, 0, load_id=load.load_id, reason=f"{share}: {reasons}")
 
     def _committed(
         self, client: Client, path: Path, load: ledger.Load, superseded: Sequence[ledger.Load], reasons: str
@@ -238,8 +241,8 @@ class Loader:
         reason = reasons if load.rows_accepted + load.rows_rejected else "the file holds no rows"
         status = "superseded" if superseded else "loaded"
         return LoadResult(
-            path, status, load.rows_accepted, load.rows_rejected, load.rows_duplicate, load.load_id, load.load_seq,
-            reason,
+            path, status, load.rows_accepted, load.rows_rejected, load.rows_duplicate, load_id=load.load_id,
+            load_seq=load.load_seq, reason=reason,
         )  # fmt: skip
 
     def _remove_remains(self, client: Client) -> None:

@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import OperationalError
 
+from cli.load import line
 from ingest import ledger, raw_tables
 from ingest.landing import load_day
 from ingest.loading import LoadResult, load_paths
@@ -80,6 +82,37 @@ def test_a_folder_is_all_its_files(desk: Desk) -> None:
     results = list(load_paths(desk.warehouse, "events", [desk.folder / "exports"]))
     assert [result.status for result in results] == ["loaded", "loaded"]
     assert ids(desk) == ["a", "b"]
+
+
+def test_a_load_tells_how_many_events_it_corrects(desk: Desk) -> None:
+    """Of rows that do not say when they were received the latest load's stand, within a file the later line."""
+
+    def corrected(name: str, *rows: dict[str, Any], **options: Any) -> int:
+        return desk.load(desk.put(name, rows), **options).events_corrected
+
+    first, second = event(event_id="e1", browser="Firefox"), event(event_id="e1", browser="Chrome")
+    assert corrected("a.ndjson", first, event(event_id="e2")) == 0
+    # the same once more is a duplicate
+    assert corrected("b.ndjson", first, event(event_id="e3")) == 0
+    assert corrected("c.ndjson", second, event(event_id="e2")) == 1
+    # of what stands already, and within a file
+    assert corrected("d.ndjson", first, second) == 0
+    assert corrected("e.ndjson", event(event_id="e4", os="a"), event(event_id="e4", os="b")) == 1
+    # whoever was received is the event, whatever comes later
+    received = {"received_at": "2026-03-01 12:00:01"}
+    assert corrected("f.ndjson", event(event_id="e2", os="c", **received)) == 0
+    assert corrected("g.ndjson", event(event_id="e2", os="d")) == 0
+    # another day, and another tenant
+    assert corrected("h.ndjson", event(event_id="e4", os="c", timestamp="2026-03-02 12:00:00")) == 0
+    assert corrected("i.ndjson", event(event_id="e4", os="c", tenant_id="u")) == 0
+    # what it replaces it does not correct
+    assert corrected("e.ndjson", event(event_id="e4", os="e"), replace=True) == 0
+
+
+def test_the_line_of_a_load_says_so(desk: Desk) -> None:
+    desk.load(desk.put("a.ndjson", [event()]))
+    result = desk.load(desk.put("b.ndjson", [event(browser="Chrome")]))
+    assert line(result).endswith("1 rows accepted, 0 rejected, 1 duplicate, 1 corrected")
 
 
 def test_a_request_that_makes_no_sense_is_refused_before_anything_is_loaded(desk: Desk) -> None:

@@ -13,6 +13,7 @@ import pytest
 from ingest import raw_tables
 from orchestration.project import dbt_command, environment, project_dir
 from tests.exactness.builds import artifacts_of
+from tests.models.macros import macro
 from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse
 
@@ -102,6 +103,33 @@ def test_every_rule_holds(project: Project) -> None:
         if result["status"] != "pass"
     }
     assert not failed, "\n\n".join(f"{name}\n{message}" for name, message in failed.items())
+
+
+def test_the_words_that_mean_nobody_survive_their_way_into_the_warehouse(project: Project) -> None:
+    """dbt reads a bare null as an empty cell, and the warehouse reads \\N as NULL: then strangers are one person."""
+    seed = project_dir() / "seeds" / "identity" / "nobody_ids.csv"
+    with seed.open(newline="") as file:
+        written = [row["distinct_id"] for row in csv.DictReader(file)]
+    with project.warehouse.client(project.warehouse.settings.next_database) as client:
+        kept = [row[0] for row in client.query("SELECT distinct_id FROM nobody_ids").result_rows]
+        assert sorted(kept) == sorted(written)
+        # what a database, a language or a switched-off phone says of nobody, in any case and quoted in any way
+        words = [
+            "null", "NULL", "\\N", "None", "NaN", "nil", "undefined", "(null)", "<nil>", "false", "0", "-1",
+            "[object Object]", "00000000-0000-0000-0000-000000000000", "0" * 32, "00:00:00:00:00:00", "", " ",
+        ]  # fmt: skip
+        spelt = [form for word in words for form in (word, word.upper(), f'"{word}"', f"'{word}'", f" {word} ")]
+        is_nobody = macro("is_nobody.sql", "is_nobody", "id")
+        query = f"SELECT id, {is_nobody} FROM (SELECT arrayJoin({{ids:Array(String)}}) AS id)"  # noqa: S608
+        assert [
+            word
+            for word, means_nobody in client.query(query, parameters={"ids": spelt}).result_rows
+            if not means_nobody
+        ] == []
+        somebody = ["nullah", "anon-7", "00000000-0000-0000-0000-000000000001", "N", "n\\", "O'Null"]
+        assert [
+            word for word, means_nobody in client.query(query, parameters={"ids": somebody}).result_rows if means_nobody
+        ] == []
 
 
 def test_every_model_has_its_yaml_beside_it(project: Project) -> None:
