@@ -47,6 +47,9 @@ class Builder:
         results = list(load_paths(self.warehouse, file.table, [path], tenant="", mapping={}, replace=True))
         failed = [result for result in results if result.status == "failed"]
         assert not failed, failed
+        if results[0].status != "skipped":
+            # in the order of the loads
+            self.standing.pop(file.name, None)
         self.standing[file.name] = file
 
     def withdraw(self, name: str) -> None:

@@ -14,7 +14,10 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 TENANTS = ["bakery", "bakery", "library"]
 # Two ids mean nobody; "a1" is also a device.
 IDS = ["a1", "a2", "a3", "a4", "u1", "u2", "u3", "null", "Guest"]
-EVENTS = ["$pageview", "$pageview", "click", "signup", "purchase", "$identify", "$create_alias", "$merge_dangerously"]
+EVENTS = [
+    "$pageview", "$pageview", "click", "signup", "purchase", "$identify", "$identify", "$create_alias",
+    "$merge_dangerously", "$merge", "alias",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def event(rng: random.Random) -> Row:
         "distinct_id": rng.choice(IDS),
         "properties": properties,
     }
+    if rng.random() < 0.05:
+        del row["distinct_id"]  # mostly of nobody
     if rng.random() < 0.6:
         row["event_id"] = f"e{rng.randint(1, 80)}"
     if rng.random() < 0.2:
@@ -111,14 +116,18 @@ def event(rng: random.Random) -> Row:
         properties["plan"] = rng.choice(["free", "pro"])
     if rng.random() < 0.2:
         properties["$set"] = {rng.choice("xy"): rng.randint(1, 3)}
+    if rng.random() < 0.1:
+        row["traits"] = {rng.choice("xy"): rng.randint(1, 3)}
     if rng.random() < 0.2:
         properties["$set_once"] = {rng.choice("xy"): rng.randint(1, 3)}
     if name == "purchase":
-        row["revenue"] = rng.choice([5, 9.99, 20, -5])
+        row["revenue"] = rng.choice([5, 9.99, 20, -5, "12345678901234567890123456789.123456"])
     if name == "$identify":
         properties["$anon_distinct_id"] = rng.choice(IDS)
     if name in ("$create_alias", "$merge_dangerously"):
         properties["alias"] = rng.choice(IDS)
+    if name in ("$merge", "alias"):
+        row["previous_id"] = rng.choice(IDS)
     return row
 
 

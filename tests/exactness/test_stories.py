@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import drop
 from tests.exactness.builds import PROJECT, Builder, beside
 from tests.exactness.changed_projects import EDITS, change, copy_of
-from tests.exactness.stories import File, story
+from tests.exactness.stories import File, Row, story
 from warehouse import publishing
 from warehouse.connection import Warehouse
 
@@ -43,16 +43,31 @@ def tell(seed: int, chapters: int, builder: Builder, reordered: Builder) -> None
 
 
 def in_one_file_each(files: list[File], seed: int) -> list[File]:
-    """The rows of all files, shuffled, as one file a table."""
+    """The rows of all files, shuffled, as one file a table; versions of an event stay in the order of their loads."""
     tables: dict[str, list[File]] = {}
     for file in files:
         tables.setdefault(file.table, []).append(file)
     merged = []
     for table, of_table in sorted(tables.items()):
         rows = [row for file in of_table for row in file.rows]
-        random.Random(seed).shuffle(rows)
-        merged.append(File(table, f"{table}-all.ndjson", rows))
+        merged.append(File(table, f"{table}-all.ndjson", _shuffled(rows, random.Random(seed))))
     return merged
+
+
+def _shuffled(rows: list[Row], rng: random.Random) -> list[Row]:
+    """The rows in another order, those of one event id in the same: of versions that do not say when they were received
+    the last one is the event.
+    """
+    order = list(range(len(rows)))
+    rng.shuffle(order)
+    places: dict[str, list[int]] = {}
+    for place, index in enumerate(order):
+        if event_id := rows[index].get("event_id"):
+            places.setdefault(event_id, []).append(place)
+    for of_event in places.values():
+        for place, index in zip(of_event, sorted(order[place] for place in of_event), strict=True):
+            order[place] = index
+    return [rows[index] for index in order]
 
 
 @pytest.mark.slow
