@@ -113,8 +113,8 @@ class Contract(BaseModel):
         return any(all(paths.is_present(row, paths.parsed(text)) for text in one) for one in self.recognised_by)
 
     def names_columns(self, names: list[str]) -> bool:
-        """Whether a file with these columns is of this tracker: what a path begins with is a column."""
-        return any(all(paths.parsed(text)[0] in names for text in one) for one in self.recognised_by)
+        """Whether a file with these columns is of this tracker; what lies inside a column does not tell."""
+        return any(all(paths.parsed(text) in {(name,) for name in names} for text in one) for one in self.recognised_by)
 
 
 def contracts(settings: Settings, table: str = EVENTS) -> list[Contract]:

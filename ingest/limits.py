@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 
+from ingest.ledger import Load
 from ingest.tables import Table
 from warehouse.errors import UsageError
 
@@ -10,9 +11,8 @@ from warehouse.errors import UsageError
 MAX_REJECTED_SHARE = 0.1
 
 
-def max_rejected_share(table: Table) -> float:
-    """The share of rejected rows above which a load is not committed: FOOTFALL_MAX_REJECTED_SHARE, else 10 %; none at
-    all for tables of which half a file would be wrong.
+def max_rejected_share() -> float:
+    """The share of rejected rows above which a load is not committed: FOOTFALL_MAX_REJECTED_SHARE, else 10 %.
 
     Raises UsageError if that is no number from 0 to 1.
     """
@@ -20,7 +20,17 @@ def max_rejected_share(table: Table) -> float:
     with suppress(ValueError):
         share = float(given)
         if 0 <= share <= 1:
-            return 0.0 if table.any_rejection_fails else share
+            return share
     raise UsageError(
         f"FOOTFALL_MAX_REJECTED_SHARE is {given!r}, which is no number from 0 to 1.", "Give a share such as 0.1."
     )
+
+
+def is_refused(table: Table, load: Load) -> bool:
+    """Whether too many rows of a load were rejected. One row alone says nothing about a file that has good rows,
+    however small it is; of tables of which half a file would be wrong any row does.
+    """
+    if table.any_rejection_fails:
+        return load.rows_rejected > 0
+    is_one = load.rows_rejected == 1 and load.rows_accepted > 0
+    return not is_one and load.rows_rejected > max_rejected_share() * (load.rows_accepted + load.rows_rejected)

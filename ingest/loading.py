@@ -33,7 +33,7 @@ from ingest import (
 )
 from ingest.file_problem import FileProblem
 from ingest.findings import Findings
-from ingest.limits import max_rejected_share
+from ingest.limits import is_refused, max_rejected_share
 from ingest.recognition import Options, Recognition
 from ingest.tables import Table, table_named
 from ingest.unpacking import without_mark
@@ -134,7 +134,7 @@ class Loader:
         self._options = options
         self._on_progress = on_progress
         self._raw = warehouse.settings.raw_database
-        self._limit = max_rejected_share(table)
+        max_rejected_share()
         self._is_clean = False
 
     def load_all(self, paths: Sequence[Path], *, replace: bool = False, partition: str = "") -> Iterator[LoadResult]:
@@ -179,7 +179,7 @@ class Loader:
         except BaseException:  # Ctrl-C; the next load removes the rows that are there already
             self._stop(client, load.load_id)
             raise
-        if load.rows_rejected > self._limit * (load.rows_accepted + load.rows_rejected):
+        if is_refused(self._table, load):
             return self._refused(client, path, load, reasons)
         result = self._committed(client, path, load, superseded, reasons)
         result = replaced(result, findings=found)
@@ -223,8 +223,11 @@ class Loader:
         except (ClickHouseError, OSError):
             self._is_clean = False
         rows = load.rows_accepted + load.rows_rejected
-        share = f"{load.rows_rejected:,} of {rows:,} rows were rejected, and the limit is {self._limit:.0%}"
+        share = f"{load.rows_rejected:,} of {rows:,} rows were rejected, and the limit is {self._limit():.0%}"
         return LoadResult(path, "failed", 0, load.rows_rejected, 0, load_id=load.load_id, reason=f"{share}: {reasons}")
+
+    def _limit(self) -> float:
+        return 0.0 if self._table.any_rejection_fails else max_rejected_share()
 
     def _committed(
         self, client: Client, path: Path, load: ledger.Load, superseded: Sequence[ledger.Load], reasons: str

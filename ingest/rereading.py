@@ -12,7 +12,6 @@ from clickhouse_connect.driver.client import Client
 
 from ingest import findings, ledger, row_counts, sending
 from ingest.ledger import Load
-from ingest.limits import max_rejected_share
 from ingest.recognition import Recognition, options_of
 from ingest.tables import table_named
 from warehouse.connection import Warehouse
@@ -117,9 +116,7 @@ def _read_again(warehouse: Warehouse, client: Client, before: Load) -> Reread:
     others = read_others(warehouse, client, load, recognition, first, stop)
     load = with_contract(load, recognition, [first, *others])
     load, reasons = row_counts.counted(client, raw, load, [before])
-    if load.rows_rejected > before.rows_rejected and load.rows_rejected > max_rejected_share(
-        table_named(load.table)
-    ) * _rows(load):
+    if load.rows_rejected > before.rows_rejected and is_refused(table_named(load.table), load):
         ledger.remove(client, raw, [before.table, *ledger.OF_ALL_TABLES], [load.load_id])
         return Reread(before, before, f"{load.rows_rejected:,} of {_rows(load):,} rows would be rejected: {reasons}")
     after = ledger.commit(client, raw, load, [before])

@@ -116,10 +116,16 @@ def test_an_event_of_another_time_is_rejected_whatever_it_says_it_was_received(d
 
 def test_too_many_rejected_rows_fail_the_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FOOTFALL_MAX_REJECTED_SHARE")
-    result = desk.load_rows(*[event(event_id=str(number)) for number in range(8)], "junk")
-    assert (result.status, result.rows_rejected) == ("failed", 1)
+    good = [event(event_id=str(number)) for number in range(8)]
+    result = desk.load(desk.put("two.ndjson", [*good, "junk", "junk"]))
+    assert (result.status, result.rows_rejected) == ("failed", 2)
     assert desk.rows() == []
-    assert desk.rejected() == [(9, "not readable as JSON", "junk")]
+    assert desk.rejected() == [(9, "not readable as JSON", "junk"), (10, "not readable as JSON", "junk")]
+    result = desk.load(desk.put("one.ndjson", [*good[:2], "junk"]))
+    assert (result.status, result.rows_rejected) == ("loaded", 1), (
+        "one row says nothing about a file that has good ones"
+    )
+    assert desk.load(desk.put("none.ndjson", ["junk"])).status == "failed"
 
 
 def test_what_no_column_holds_is_kept_in_the_properties(desk: Desk) -> None:
