@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from ingest import findings, ledger, row_counts, sending
 from ingest.ledger import Load
+from ingest.limits import is_refused
 from ingest.recognition import Recognition, options_of
 from ingest.tables import table_named
 from warehouse.connection import Warehouse
