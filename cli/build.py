@@ -58,10 +58,15 @@ def _of_nobody(warehouse: Warehouse) -> str:
 
 def run_dry(*, full_refresh: bool) -> None:
     """Print what a build would do and why; changes nothing."""
+    from ingest import rereading
     from orchestration.plan import make_plan
 
     with connect(get_settings()) as warehouse:
         plan = make_plan(warehouse, full_refresh=full_refresh)
+        with warehouse.client() as client:
+            outdated = len(rereading.outdated(warehouse, client))
+    if outdated:
+        out().print(f"Would read {outdated} load{'s' * (outdated > 1)} again: what their contracts say has changed.")
     for line in _forecast(plan):
         out().print(line, markup=False)
 

@@ -26,6 +26,14 @@ class Reread:
     after: Load
     problem: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """What became of it, in a line."""
+        if self.problem:
+            return f"{self.before.path}: {self.problem}; it stays as it was read before"
+        rows = f"{self.after.rows_accepted:,} rows accepted ({self.after.contract})"
+        return f"{self.after.path}: {rows}, {self.after.rows_rejected:,} rejected; before {_counts(self.before)}"
+
 
 def parameters_of(raw: str, load: Load, lines_of: str = "") -> dict[str, object]:
     """What a statement that reads the rows of a load is told beside its own parameters.
@@ -124,6 +132,10 @@ def _read_again(warehouse: Warehouse, client: Client, before: Load) -> Reread:
     # the same text stands under the new load
     ledger.remove(client, raw, ["lines"], [before.load_id])
     return Reread(before, after)
+
+
+def _counts(load: Load) -> str:
+    return f"{load.rows_accepted:,} and {load.rows_rejected:,}"
 
 
 def _rows(load: Load) -> int:

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import Field
 
 from expectations.runner import import_in_background, run_suites
-from ingest import raw_tables
+from ingest import raw_tables, rereading
 from orchestration import build_log, checks, hot_keys, load_records
 from orchestration.dbt_run import DbtOutcome, run_dbt
 from orchestration.model_assets import MODEL_SPECS, PUBLISHED_SPEC
@@ -67,6 +67,7 @@ def warehouse_build(
     build_log.settle(opened, full_refresh=config.full_refresh)
     _end_dead_runs(context, opened)
     tracking_key.store(opened)
+    _read_again(context, opened)
     load_records.tell(context.instance, opened)
     # Before the ledger is looked at: what is loaded from here on is news to the tables.
     raw = raw_versions(context.instance)
@@ -116,6 +117,19 @@ def warehouse_build(
         seconds=seconds,
     )
     yield from _recorded(context, materializations(opened, published, raw))
+
+
+def _read_again(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
+    """Read the lines of loads again whose contract says something else by now."""
+    with warehouse.client() as client:
+        outdated = len(rereading.outdated(warehouse, client))
+        if outdated:
+            say(
+                context.log,
+                f"Reading {outdated} load{'s' * (outdated > 1)} again: what their contracts say has changed",
+            )
+        for load in rereading.read_again(warehouse, client):
+            say(context.log, f"  {load.sentence}")
 
 
 def _nothing_to_build(
