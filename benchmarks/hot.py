@@ -5,7 +5,7 @@ No model may need much more memory or time for them than for the same events spr
 
 from typing import Any, Literal, get_args
 
-Hot = Literal["person", "session", "device", "anonymous_ids", "tenant", "event_names"]
+Hot = Literal["person", "session", "device", "server", "anonymous_ids", "tenant", "event_names"]
 KINDS: tuple[str, ...] = get_args(Hot)
 
 _TENANT = "location-1"
@@ -18,7 +18,9 @@ def heat(kind: Hot, line: dict[str, Any], session: int) -> None:
     """Move an event of the ``session``-th visit of its day to the hot key, if it is one of those that go there.
 
     ``person``: a quarter of all visits are one person's. ``session``: a third of all events were sent under one session
-    id. ``device``: half of all were sent without a session id from one device, on which many people log in.
+    id. ``device``: half of all were sent without a session id from one device, on which many people log in. ``server``:
+    half of all were sent from one device, on which many sessions go on at a time, and every second one of those without
+    a session id.
     ``anonymous_ids``: a quarter of all visits, each under an anonymous id of its own, are linked to one person.
     ``tenant``: nineteen of twenty are one tenant's. ``event_names``: every event but views and logins has a name of its
     own.
@@ -45,6 +47,11 @@ def heat(kind: Hot, line: dict[str, Any], session: int) -> None:
             line["distinct_id"] = "device-hot"
         if "$anon_distinct_id" in properties:
             properties["$anon_distinct_id"] = "device-hot"
+    elif kind == "server" and session % 2 == 0:
+        line["tenant_id"] = _TENANT
+        properties["$device_id"] = "server-hot"
+        if int(line["uuid"][0], 16) % 2:
+            properties.pop("$session_id", None)
     elif kind == "anonymous_ids" and session % 4 == 0:
         anonymous_id = f"anonymous-{line['timestamp'][:10]}-{session}"
         line |= {"tenant_id": _TENANT, "distinct_id": anonymous_id, "user_id": _USER, "anonymous_id": anonymous_id}

@@ -6,33 +6,37 @@
     SMS, Mobile Push, Audio and Unassigned into Other.
 
     GA4 judges a pair (source, medium). Here the pair is, in this order:
-    1. with a utm_medium: that medium, and as source the utm_source, else the click id's network, else the referrer;
-    2. with a click id: the network and the medium that the id stands for (seed channel_click_ids), for a click id
-       takes the place of UTMs that the link lacks;
-    3. with a utm_source: that source, which some tools fill with what is really a medium ("email", "paid_search");
-    4. else the outside referrer.
+    1. with a click id that is bought, if the utm_medium says nothing of paying: the network and the medium that the id
+       stands for (seed channel_click_ids), for links are tagged by hand and the network adds its id only to what it sold;
+    2. with a utm_medium: that medium, and as source the utm_source, else the click id's network, else the referrer;
+    3. with any other click id: what that id stands for, for it takes the place of UTMs that the link lacks;
+    4. with a utm_source: that source, which some tools fill with what is really a medium ("email", "paid_search");
+    5. else the outside referrer.
     What source and medium mean is in the seeds channel_sources and channel_mediums; add to them what your sites need.
-    All arguments are SQL expressions of strings, click_ids of a map from name to value; '' where absent.
+    All arguments are SQL expressions of strings, click_ids of a map from name to value, own_hosts of an array; ''
+    where absent.
 
     Every step binds its results to names that hold in that step alone (see `bind`), so that the text stays short and a
     caller's columns and aliases may have any name. A query over many rows is three times as fast under
     short_circuit_function_evaluation = 'disable'.
 #}
-{% macro channel(utm_source, utm_medium, utm_campaign, click_ids, referring_domain, own_host) -%}
+{% macro channel(utm_source, utm_medium, utm_campaign, click_ids, referring_domain, own_hosts) -%}
     {{ bind({
         'sent_source': channel_word(utm_source),
         'sent_medium': channel_word(utm_medium),
         'campaign': channel_word(utm_campaign),
         'click_id': known_click_id(click_ids),
-        'referrer': outside_referrer(referring_domain, own_host),
+        'referrer': outside_referrer(referring_domain, own_hosts),
+    }, bind({
+        'is_click': is_click(),
     }, bind({
         'source': visit_source(),
         'medium': visit_medium(),
     }, bind({
         'source_kind': source_category('source'),
         'medium_kind': medium_category('medium'),
-        'is_paid': "match(medium, '^(.*cp.*|ppc|retargeting|paid.*)$')",
-    }, channel_of_pair()))) }}
+        'is_paid': is_paid('medium'),
+    }, channel_of_pair())))) }}
 {%- endmacro %}
 
 
@@ -45,9 +49,20 @@
 {%- endmacro %}
 
 
+{# True if the click id says what the visit is: there is no medium, or one that hides what was bought. #}
+{% macro is_click() -%}
+    click_id != '' and (
+        sent_medium = ''
+        or {{ seed_value('channel_click_ids', 'click_id', 'is_bought', 'click_id', 0) }} = 1
+        and not {{ is_paid('sent_medium') }}
+        and {{ medium_category('sent_medium') }} not in ('display', 'paid_search', 'paid_social')
+    )
+{%- endmacro %}
+
+
 {% macro visit_source() -%}
     multiIf(
-        sent_medium = '' and click_id != '', {{ click_id_meaning('click_id', 'source') }},
+        is_click, {{ click_id_meaning('click_id', 'source') }},
         sent_source != '', sent_source,
         click_id != '', {{ click_id_meaning('click_id', 'source') }},
         referrer
@@ -57,10 +72,16 @@
 
 {% macro visit_medium() -%}
     multiIf(
+        is_click, {{ click_id_meaning('click_id', 'medium') }},
         sent_medium != '', sent_medium,
-        click_id != '', {{ click_id_meaning('click_id', 'medium') }},
         sent_source
     )
+{%- endmacro %}
+
+
+{# GA4's pattern for the mediums of what was paid for. #}
+{% macro is_paid(medium) -%}
+    match({{ medium }}, '^(.*cp.*|ppc|retargeting|paid.*)$')
 {%- endmacro %}
 
 
@@ -95,23 +116,14 @@
     True for a session that carries any UTM, a click id or an outside referrer: a touch, what attribution counts.
     `utms` is the list of the five UTM expressions.
 #}
-{% macro is_touch(utms, click_ids, referring_domain, own_host) -%}
+{% macro is_touch(utms, click_ids, referring_domain, own_hosts) -%}
     (
         {%- for utm in utms %}
         {{ utm }} != '' or
         {%- endfor %}
         length({{ click_ids }}) > 0
-        or {{ is_outside_referrer(referring_domain, own_host) }}
+        or {{ outside_referrer(referring_domain, own_hosts) }} != ''
     )
-{%- endmacro %}
-
-
-{#
-    True if a visit came from another site: there is a referrer, and it is neither the site's own host nor a parent or
-    subdomain of it (shop.example.com and example.com are one site). Case, port and a leading www. do not count.
-#}
-{% macro is_outside_referrer(referring_domain, own_host) -%}
-    ({{ outside_referrer(referring_domain, own_host) }} != '')
 {%- endmacro %}
 
 
@@ -121,16 +133,17 @@
 {%- endmacro %}
 
 
-{# The host of an outside referrer, '' if there is none. #}
-{% macro outside_referrer(referring_domain, own_host) -%}
-    {%- set referrer = host_name(referring_domain) -%}
-    {%- set own = host_name(own_host) -%}
-    multiIf(
-        {{ referring_domain }} in ('', '$direct'), '',
-        {{ referrer }} = {{ own }}, '',
-        endsWith({{ referrer }}, concat('.', {{ own }})) or endsWith({{ own }}, concat('.', {{ referrer }})), '',
-        {{ referrer }}
-    )
+{#
+    The host of a referrer from another site, '' if there is none: it is neither one of the hosts that the visit's own
+    pages name nor a parent or subdomain of one (shop.example.com and example.com are one site). Case, port and a leading
+    www. do not count.
+#}
+{% macro outside_referrer(referring_domain, own_hosts) -%}
+    {%- set is_own = "own = referrer or endsWith(referrer, concat('.', own)) or endsWith(own, concat('.', referrer))" -%}
+    {{ bind({
+        'referrer': "if(" ~ referring_domain ~ " = '$direct', '', " ~ host_name(referring_domain) ~ ")",
+        'own_names': "arrayMap(host -> " ~ host_name('host') ~ ", " ~ own_hosts ~ ")",
+    }, "if(arrayExists(own -> " ~ is_own ~ ", own_names), '', referrer)") }}
 {%- endmacro %}
 
 

@@ -14,8 +14,8 @@
                 []
             ),
             if(
-                sent_user_id != '' and sent_anonymous_id != '',
-                [{{ event_link('link', 'sent_anonymous_id', 'sent_user_id') }}],
+                sent_user_id != '' and anonymous_id != '',
+                [{{ event_link('link', 'anonymous_id', 'sent_user_id') }}],
                 []
             )
         )

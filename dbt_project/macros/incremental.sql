@@ -59,7 +59,7 @@
     {%- for column in own_columns or columns -%}
         {%- do own.append(of ~ '.' ~ column if of else column) -%}
     {%- endfor -%}
-    {%- set id = columns | select('in', ['distinct_id', 'anonymous_id', 'user_id', 'session_key']) | first -%}
+    {%- set id = columns | select('in', ['distinct_id', 'anonymous_id', 'user_id', 'session_key', 'device_key']) | first -%}
     {%- set source = relation ~ (' where ' ~ where if where else '') -%}
     {%- if id -%}
         {{ own[columns.index(id)] }} in (select {{ id }} from {{ source }})

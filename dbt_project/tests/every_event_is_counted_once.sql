@@ -21,4 +21,8 @@ select
     groupArray((mart, events)) as events_by_mart
 from totals
 group by tenant_id
-having uniqExact(events) > 1 or (count() < {{ marts | length }} and max(events) > 0)
+having
+    uniqExactIf(events, mart != 'sessions') > 1
+    or (countIf(mart != 'sessions') < {{ marts | length }} - 1 and max(events) > 0)
+    -- an event without a session id can be of no session
+    or sumIf(events, mart = 'sessions') > sumIf(events, mart = 'users')

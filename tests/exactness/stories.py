@@ -14,6 +14,8 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 TENANTS = ["bakery", "bakery", "library"]
 # Two ids mean nobody; "a1" is also a device.
 IDS = ["a1", "a2", "a3", "a4", "u1", "u2", "u3", "null", "Guest"]
+# Ids that seldom send a session id, so that now and then a file brings their first or takes their last one.
+WITHOUT_SESSIONS = {"a4", "u3", "phone"}
 EVENTS = [
     "$pageview", "$pageview", "click", "signup", "purchase", "$identify", "$identify", "$create_alias",
     "$merge_dangerously", "$merge", "alias",
@@ -71,9 +73,18 @@ def _file(rng: random.Random) -> File:
 
 
 def _moment(rng: random.Random) -> datetime:
-    """Now and then the same moment twice, steps of exactly the session timeout, midnight, and weeks apart."""
+    """Now and then the same moment twice, steps of exactly the session timeout, midnight, and weeks apart.
+
+    Many within an hour, so that sessions go on side by side.
+    """
     minutes = rng.choice(
-        [30 * rng.randint(0, 30), rng.randint(0, 600), rng.randint(0, 4 * 1440), 1440 * rng.randint(0, 100)]
+        [
+            30 * rng.randint(0, 30),
+            rng.randint(0, 60),
+            rng.randint(0, 600),
+            rng.randint(0, 4 * 1440),
+            1440 * rng.randint(0, 100),
+        ]
     )
     return START + timedelta(minutes=minutes, microseconds=rng.choice([0, 0, 0, 1, 7_500_000]))
 
@@ -96,10 +107,13 @@ def event(rng: random.Random) -> Row:
         row["event_id"] = f"e{rng.randint(1, 80)}"
     if rng.random() < 0.2:
         row["received_at"] = (at + timedelta(minutes=rng.randint(0, 3))).isoformat()
-    if rng.random() < 0.5:
-        row["session_id"] = rng.choice(["s1", "s2", "s3", "s4", "s5", "s1~2"])
     if rng.random() < 0.4:
         row["device_id"] = rng.choice(["a1", "phone"])
+    if rng.random() < 0.2:
+        row["anonymous_id"] = rng.choice(IDS)
+    sends_seldom = {row.get(name) for name in ("device_id", "anonymous_id", "distinct_id")} & WITHOUT_SESSIONS
+    if rng.random() < (0.03 if sends_seldom else 0.5):
+        row["session_id"] = rng.choice(["s1", "s2", "s3", "s4", "s5", "s1~2"])
     if rng.random() < 0.15:
         row["is_identified"] = True
     if rng.random() < 0.1:
@@ -107,9 +121,10 @@ def event(rng: random.Random) -> Row:
     if rng.random() < 0.3:
         properties |= {"utm_source": rng.choice(["google", "news"]), "utm_medium": rng.choice(["cpc", "email", ""])}
     if rng.random() < 0.2:
-        properties["$referring_domain"] = rng.choice(["www.google.com", "blog.example", "shop.example"])
+        properties["$referring_domain"] = rng.choice(["www.google.com", "pay.example", "shop.example"])
     if rng.random() < 0.5:
-        properties |= {"$current_url": f"https://shop.example/{rng.choice('ab')}", "$host": "shop.example"}
+        host = rng.choice(["shop.example", "shop.example", "pay.example"])
+        properties |= {"$current_url": f"https://{host}/{rng.choice('ab')}", "$host": host}
     if rng.random() < 0.1:
         properties["gclid"] = f"g{rng.randint(1, 3)}"
     if rng.random() < 0.4:

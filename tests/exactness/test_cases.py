@@ -32,6 +32,16 @@ def merge(tenant: str, one: str, other: str) -> Row:
     return {"tenant_id": tenant, "anonymous_id": one, "user_id": other, "kind": "merge"}
 
 
+def visit(tenant: str, time: str, distinct_id: str, session_id: str, **more: object) -> Row:
+    """An event of a browser that sends session ids, on 5 January."""
+    return event(tenant, "2026-01-05", distinct_id, timestamp=f"2026-01-05T{time}Z", session_id=session_id, **more)
+
+
+def lone(tenant: str, time: str, distinct_id: str, **more: object) -> Row:
+    """An event without a session id, on 5 January."""
+    return event(tenant, "2026-01-05", distinct_id, timestamp=f"2026-01-05T{time}Z", **more)
+
+
 def chain(length: int) -> list[str]:
     """Ids in no order: propagation that only ever lowers an id's own label needs as many rounds as there are ids."""
     rng = random.Random(4)
@@ -39,6 +49,12 @@ def chain(length: int) -> list[str]:
 
 
 IDS = chain(300)
+# What some of them send in a file of their own, which is replaced.
+REPLACED = [
+    visit("begins", "09:00:00", "nobody before", "other"),
+    visit("ceases", "10:00:00", "ana", "x"),
+    visit("two devices", "10:05:00", "ana", "phone"),
+]
 BEFORE = [
     File("identity_mappings", "chain.ndjson", [merge("chain", *pair) for pair in pairwise(IDS[:251])]),
     File(
@@ -65,8 +81,78 @@ BEFORE = [
             # the same by a mapping and an event: two names of one person
             identify("switch", "2026-01-05", "cem", "laptop"),
             identify("switch", "2026-01-06", "cem@x", "cem"),
+            # a server's events: in the session, at its very end, after it; of somebody who never was there
+            visit("server", "10:00:00", "browser", "x"),
+            visit("server", "10:20:00", "ana", "x", device_id="browser"),
+            lone("server", "10:10:00", "ana", revenue=5),
+            lone("server", "10:50:00", "browser", revenue=7),
+            lone("server", "10:50:00.000001", "ana", revenue=9),
+            lone("server", "10:10:00", "ben"),
+            # the session of another id does not count, nor another tenant's
+            visit("servers", "10:00:00", "ana", "x"),
+            lone("begins", "10:00:00", "ana"),
+            lone("begins", "10:10:00", "ana"),
+            lone("begins", "11:00:00", "ana"),
+            lone("ceases", "10:10:00", "ana"),
+            lone("ceases", "11:00:00", "ana"),
+            visit("two devices", "10:00:00", "ana", "laptop"),
+            visit("two devices", "11:00:00", "ana", "laptop"),
+            lone("two devices", "10:10:00", "ana"),
+            lone("two devices", "10:40:00", "ana"),
+            visit("grows", "10:00:00", "ana", "x"),
+            lone("grows", "10:50:00", "ana"),
+            visit("corrected", "10:00:00", "ana", "x"),
+            lone("corrected", "10:10:00", "ana", event_id="e", revenue=5),
+            visit("moves", "10:00:00", "browser", "x"),
+            lone("moves", "10:10:00", "job", device_id="browser"),
+            # a login in the middle, under a device id, an anonymous id, or neither
+            lone(
+                "login", "10:00:00", "a1", anonymous_id="a1", properties={"utm_source": "news", "utm_medium": "email"}
+            ),
+            lone("login", "10:01:00", "ana", anonymous_id="a1", user_id="ana"),
+            lone("login", "10:02:00", "ana", anonymous_id="a1", user_id="ana", revenue=50),
+            lone("login on a device", "10:00:00", "a1", device_id="phone", anonymous_id="a1"),
+            lone("login on a device", "10:01:00", "ana", device_id="phone"),
+            lone("logout", "10:00:00", "ana", anonymous_id="a1", user_id="ana"),
+            lone("logout", "10:01:00", "a1", anonymous_id="a1"),
+            # back from the payment page, and from the sign-in page
+            lone("payment", "10:00:00", "ana", properties={"$host": "shop.example", "$referrer": "$direct"}),
+            lone(
+                "payment", "10:05:00", "ana", properties={"$host": "shop.example", "$referrer": "https://pay.example/"}
+            ),
+            lone("payment", "10:06:00", "ana", revenue=10),
+            lone("sign-in", "10:00:00", "ana"),
+            lone("sign-in", "10:01:00", "ana", properties={"$pathname": "/", "$referring_domain": "news.example"}),
+            lone(
+                "sign-in",
+                "10:05:00",
+                "ana",
+                properties={"$pathname": "/in", "$referring_domain": "accounts.google.com"},
+            ),
+            # the site's second host is its own as well
+            lone(
+                "hosts",
+                "10:00:00",
+                "ana",
+                properties={"$host": "shop.example", "$referrer": "https://my-shop.example/"},
+            ),
+            lone(
+                "hosts",
+                "10:01:00",
+                "ana",
+                properties={"$host": "my-shop.example", "$referrer": "https://shop.example/"},
+            ),
+            lone(
+                "bought", "10:00:00", "ana", properties={"gclid": "x", "utm_source": "google", "utm_medium": "organic"}
+            ),
+            # two campaigns, two clicks
+            lone("campaigns", "10:00:00", "ana", properties={"utm_source": "news"}),
+            lone("campaigns", "10:01:00", "ana", properties={"utm_source": "x", "utm_medium": "cpc", "gclid": "g"}),
+            lone("clicks", "10:00:00", "ana", properties={"fbclid": "f"}),
+            lone("clicks", "10:01:00", "ana", properties={"utm_source": "x", "utm_medium": "cpc", "gclid": "g"}),
         ],
     ),
+    File("events", "replaced.ndjson", REPLACED),
     File("identity_mappings", "visitors.ndjson", [merge("split", "visitor", "ana")]),
     File("events", "login.ndjson", [identify("switch", "2026-01-04", "dora", "phone")]),
     File("events", "switched.ndjson", [identify("switch", "2026-01-05", "eve", "dora")]),
@@ -98,7 +184,18 @@ AFTER = [
     ),
     # the last day goes, and what changes lies before the one that is the last now
     File("events", "last.ndjson", [event("shrinks", "2026-01-01", "ben")]),
-    File("events", "after.ndjson", [event("parts", "2026-01-07", "ana", session_id="x~2")]),
+    File(
+        "events",
+        "after.ndjson",
+        [
+            event("parts", "2026-01-07", "ana", session_id="x~2"),
+            visit("grows", "10:20:00", "ana", "x"),
+            lone("corrected", "10:10:00", "ana", event_id="e", revenue=6, received_at="2026-01-05T10:00:00Z"),
+        ],
+    ),
+    File("identity_mappings", "job.ndjson", [{"tenant_id": "moves", "anonymous_id": "worker", "user_id": "job"}]),
+    # the first session id of an id, the last one of another, and one of two that are open side by side
+    File("events", "replaced.ndjson", [visit("begins", "10:05:00", "ana", "x")]),
 ]
 
 
@@ -221,3 +318,68 @@ def test_hours_in_which_two_ids_became_one_person_or_two_count_them_so(told: Bui
         ("join", "2026-01-06", 1, 1),
         ("split", "2026-01-05", 2, 2),
     ]
+
+
+def sessions(told: Builder, tenant: str, columns: str) -> list[tuple[object, ...]]:
+    return rows(told, f"select {columns} from sessions where tenant_id = '{tenant}' order by session_start, session_id")
+
+
+def test_events_of_a_server_make_no_visits_and_count_in_the_one_that_is_going_on(told: Builder) -> None:
+    found = sessions(told, "server", "user_id, is_derived, events_count, toString(session_end), toFloat64(revenue)")
+    assert found == [
+        ("browser", 0, 4, "2026-01-05 10:50:00.000000", 12),
+        ("ben", 1, 1, "2026-01-05 10:10:00.000000", 0),
+    ]
+    assert rows(told, "select sum(lifetime_value) from users where tenant_id = 'server'") == [(21,)]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "expected"),
+    [
+        ("begins", [("x", 0, 2)]),
+        ("ceases", [("", 1, 1), ("", 1, 1)]),
+        ("two devices", [("laptop", 0, 4)]),
+        ("grows", [("x", 0, 3)]),
+        ("login", [("", 1, 3)]),
+        ("login on a device", [("", 1, 2)]),
+        ("logout", [("", 1, 2)]),
+    ],
+)
+def test_events_without_a_session_id_are_in_the_sessions_of_their_device(
+    told: Builder, tenant: str, expected: list[tuple[str, int, int]]
+) -> None:
+    assert sessions(told, tenant, "if(is_derived, '', session_id), is_derived, events_count") == expected
+
+
+def test_a_session_has_the_corrected_version_of_an_event_that_it_adopted(told: Builder) -> None:
+    assert sessions(told, "corrected", "session_id, events_count, toFloat64(revenue)") == [("x", 2, 6)]
+
+
+def test_a_session_is_of_the_person_that_the_id_of_an_adopted_event_turned_out_to_be(told: Builder) -> None:
+    assert sessions(told, "moves", "session_id, user_id") == [("x", "job")]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "expected"),
+    [
+        ("login", ("Email", "", 1)),
+        ("payment", ("Direct", "", 0)),
+        ("sign-in", ("Referral", "news.example", 1)),
+        ("hosts", ("Direct", "https://my-shop.example/", 0)),
+        ("bought", ("Paid Search", "", 1)),
+    ],
+)
+def test_a_visit_came_from_where_its_entry_says(told: Builder, tenant: str, expected: tuple[str, str, int]) -> None:
+    found = sessions(told, tenant, "channel, concat(entry_referrer, entry_referring_domain), is_touch")
+    assert found == [expected]
+
+
+def test_a_conversion_after_the_payment_page_is_nobodys_referral(told: Builder) -> None:
+    found = rows(told, "select channel from attribution_credit where tenant_id = 'payment' and model = 'first'")
+    assert found == [("Direct",)]
+
+
+def test_campaign_and_click_of_a_session_are_those_of_its_first_event_with_any(told: Builder) -> None:
+    columns = "utm_source, utm_medium, toString(click_ids), channel"
+    assert sessions(told, "campaigns", columns) == [("news", "", "{}", "Other")]
+    assert sessions(told, "clicks", columns) == [("", "", "{'fbclid':'f'}", "Organic Social")]

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 from tests.models.macros import load_seed, macro
 from warehouse.connection import Warehouse
 
-# (utm_source, utm_medium, utm_campaign, click ids, referring domain, own host) -> channel
+# (utm_source, utm_medium, utm_campaign, click ids, referring domain, own host or hosts with blanks between) -> channel
 CASES = [
     # nothing at all, and what says so
     ("", "", "", {}, "", "shop.example", "Direct"),
@@ -52,6 +52,10 @@ CASES = [
     ("", "", "", {}, "myexample.com", "example.com", "Referral"),
     ("", "", "", {}, "www.google.com", "www.google.com", "Direct"),
     ("", "", "", {}, "shop.example", "", "Referral"),
+    # any of the hosts that the visit's pages name
+    ("", "", "", {}, "pay.example", "shop.example pay.example", "Direct"),
+    ("", "", "", {}, "www.pay.example", "shop.example pay.example", "Direct"),
+    ("", "", "", {}, "other.example", "shop.example pay.example", "Referral"),
     # UTMs
     ("google", "cpc", "", {}, "", "shop.example", "Paid Search"),
     ("Google", "CPC", "", {}, "", "shop.example", "Paid Search"),
@@ -117,7 +121,21 @@ CASES = [
     ("", "", "", {"fbclid": "x"}, "l.facebook.com", "shop.example", "Organic Social"),
     ("", "", "", {"igshid": "x"}, "", "shop.example", "Organic Social"),
     ("facebook", "cpc", "", {"fbclid": "x"}, "l.facebook.com", "shop.example", "Paid Social"),
-    ("newsletter", "email", "", {"gclid": "x"}, "", "shop.example", "Email"),
+    # what was bought is paid, whatever the link's medium says
+    ("google", "organic", "", {"gclid": "x"}, "", "shop.example", "Paid Search"),
+    ("bing", "organic", "", {"msclkid": "x"}, "www.bing.com", "shop.example", "Paid Search"),
+    ("newsletter", "email", "", {"gclid": "x"}, "", "shop.example", "Paid Search"),
+    ("partner-x", "referral", "", {"wbraid": "x"}, "", "shop.example", "Paid Search"),
+    ("tiktok", "social", "", {"ttclid": "x"}, "", "shop.example", "Paid Social"),
+    ("linkedin", "something", "", {"li_fat_id": "x"}, "", "shop.example", "Paid Social"),
+    ("news-site", "referral", "", {"dclid": "x"}, "", "shop.example", "Display"),
+    # a medium of something paid says more than the id
+    ("facebook", "cpc", "", {"gclid": "x"}, "", "shop.example", "Paid Social"),
+    ("news-site", "banner", "", {"gclid": "x"}, "", "shop.example", "Display"),
+    # other ids are added to unpaid links, too
+    ("instagram", "organic", "", {"fbclid": "x"}, "", "shop.example", "Organic Social"),
+    ("crm", "email", "", {"mc_cid": "x"}, "", "shop.example", "Email"),
+    ("crm", "email", "", {"irclid": "x"}, "", "shop.example", "Email"),
     ("summer", "", "", {"gclid": "x"}, "", "shop.example", "Paid Search"),
     ("", "paid", "", {"fbclid": "x"}, "", "shop.example", "Paid Social"),
     ("", "", "", {"fbclid": "x", "gclid": "y"}, "", "shop.example", "Paid Search"),
@@ -139,18 +157,18 @@ def client(warehouse: Warehouse) -> Iterator[Client]:
         load_seed(
             client,
             "channel_click_ids",
-            {"rank": "UInt16", "click_id": "String", "source": "String", "medium": "String"},
+            {"rank": "UInt16", "click_id": "String", "source": "String", "medium": "String", "is_bought": "UInt8"},
         )
         client.command(
             "create table visits (number UInt32, utm_source String, utm_medium String, utm_campaign String,"
-            " click_ids Map(LowCardinality(String), String), referring_domain String, own_host String)"
+            " click_ids Map(LowCardinality(String), String), referring_domain String, own_hosts Array(String))"
             " engine = MergeTree order by number"
         )
         yield client
 
 
 def test_every_visit_gets_the_channel_of_ga4s_grouping(client: Client) -> None:
-    client.insert("visits", [[number, *case[:6]] for number, case in enumerate(CASES)])
+    client.insert("visits", [[number, *case[:5], case[5].split()] for number, case in enumerate(CASES)])
     channel = macro(
         "channels.sql",
         "channel",
@@ -159,7 +177,7 @@ def test_every_visit_gets_the_channel_of_ga4s_grouping(client: Client) -> None:
         "utm_campaign",
         "click_ids",
         "referring_domain",
-        "own_host",
+        "own_hosts",
     )
     given = client.query(f"select {channel} as channel from visits order by number").result_columns[0]
     wrong = [(case, got) for case, got in zip(CASES, given, strict=True) if case[6] != got]
@@ -167,9 +185,9 @@ def test_every_visit_gets_the_channel_of_ga4s_grouping(client: Client) -> None:
 
 
 def test_a_channel_takes_no_name_of_its_caller_and_leaves_none(client: Client) -> None:
-    client.insert("visits", [[1, "google", "cpc", "", {}, "", "shop.example"]])
+    client.insert("visits", [[1, "google", "cpc", "", {}, "", ["shop.example"]]])
     paid, direct = (
-        macro("channels.sql", "channel", source, medium, "''", "click_ids", "''", "own_host")
+        macro("channels.sql", "channel", source, medium, "''", "click_ids", "''", "own_hosts")
         for source, medium in [("utm_source", "utm_medium"), ("''", "''")]
     )
     # Twice in one select, beside aliases with the very names that the macro gives its steps.
@@ -186,13 +204,14 @@ def test_a_touch_carries_a_utm_a_click_id_or_an_outside_referrer(client: Client)
         ("", "", "", {}, "$direct", "shop.example", False),
         ("", "", "", {}, "www.shop.example", "shop.example", False),
         ("", "", "", {}, "other.example", "shop.example", True),
+        ("", "", "", {}, "other.example", "shop.example other.example", False),
         ("google", "", "", {}, "", "shop.example", True),
         ("", "", "spring", {}, "", "shop.example", True),
         ("", "", "", {"gclid": "x"}, "", "shop.example", True),
         ("", "", "", {"unheard_of": "x"}, "", "shop.example", True),
         ("direct", "", "", {}, "", "shop.example", True),
     ]
-    client.insert("visits", [[number, *case[:6]] for number, case in enumerate(cases)])
-    is_touch = macro("channels.sql", "is_touch", UTMS[:3], "click_ids", "referring_domain", "own_host")
+    client.insert("visits", [[number, *case[:5], case[5].split()] for number, case in enumerate(cases)])
+    is_touch = macro("channels.sql", "is_touch", UTMS[:3], "click_ids", "referring_domain", "own_hosts")
     given = client.query(f"select {is_touch} as is_touch from visits order by number").result_columns[0]
     assert [bool(touch) for touch in given] == [case[6] for case in cases]

@@ -48,7 +48,7 @@ versions as (
         ) as rank,
         -- as text, because a hash of anything that is NULL is NULL
         sipHash128(toString(tuple({{ event_columns() | join(', ') }}))) as content,
-        (load_id, line, session_key, timestamp, distinct_id, event, links, content) as image
+        (load_id, line, session_key, timestamp, distinct_id, event, links, content, device_id, anonymous_id) as image
     from {{ ref('stg_events') }} as versions
     inner join {{ ref('stg_loads') }} as loads on versions.load_id = loads.load_id
     where
@@ -80,5 +80,7 @@ select
     old.4 as timestamp,
     old.5 as distinct_id,
     old.6 as event,
-    old.7 as links
+    old.7 as links,
+    old.9 as device_id,
+    old.10 as anonymous_id
 from images

@@ -2,12 +2,24 @@
 -- One row per session whose person or facts can differ, once as it was ('before', with its person) and once as it is
 -- ('after', its person still to be found): those cut anew, and those in which a moved id has sent events.
 {% call changes() %}
-with moved_keys as {{ once() }} (
+with moved_days as {{ once() }} (
     select distinct
         tenant_id,
+        event_date,
         session_key
     from {{ ref('int_id_days') }}
     where {{ among(['tenant_id', 'distinct_id'], ref('changed_identities'), where="old_user_id != ''") }}
+),
+
+moved_keys as {{ once() }} (
+    select tenant_id, session_key
+    from moved_days
+    union distinct
+    select tenant_id, session_key
+    from {{ ref('int_adopted_events') }}
+    where {{ among(
+        ['tenant_id', 'event_date', 'session_key'], 'moved_days', own_columns=['tenant_id', 'event_date', 'device_key']
+    ) }}
 ),
 
 moved_sessions as {{ once() }} (

@@ -7,31 +7,94 @@
 -- One row per session: what its events alone say, before anybody asks who it was. `last_seen` and `last_said` hold the
 -- place of the last event of each distinct id, and of its last event that says it is identified: enough to find the
 -- session's person whatever becomes of the identities.
-with events as (
+{% set columns = [
+    'tenant_id', 'event_date', 'timestamp', 'event_id', 'distinct_id', 'is_identified', 'is_pageview', 'current_url',
+    'host', 'pathname', 'referrer', 'referring_domain', 'click_ids', 'revenue'
+] + utm_columns() + session_first_columns() %}
+{% set timeout = 'toIntervalMinute(' ~ var('session_timeout_minutes') ~ ')' %}
+with sending as (
     select
-        events.*,
-        toUnixTimestamp64Micro(events.timestamp) as time,
-        {{ place_of_event('time', 'events.event_id') }} as place
+        tenant_id,
+        device_key as session_key
+    from {{ ref('int_device_sessions') }}
+    {% if is_incremental() -%}
+    where {{ among(
+        ['tenant_id', 'session_key'], ref('changed_session_keys'), own_columns=['tenant_id', 'device_key']
+    ) }}
+    {%- endif %}
+),
+
+events as (
+    select
+        events.session_key as session_key,
+        {% for column in columns %}events.{{ column }} as {{ column }},
+        {% endfor -%}
+        {{ place_in_session('events') }}
     from {{ ref('int_events') }} as events
     {% if is_incremental() %}
     inner join {{ ref('changed_session_keys') }} as changed
         on events.tenant_id = changed.tenant_id and events.session_key = changed.session_key
+    {% endif %}
     where
-        (events.tenant_id, events.event_date, events.session_key) in (
+        -- of nobody, or of a device that has its sessions from session ids
+        events.distinct_id != ''
+        and not ({{ is_derived('events.session_key') }} and (events.tenant_id, events.session_key) in (sending))
+        {% if is_incremental() %}
+        and {{ on_days_of(ref('changed_session_keys'), of='events') }}
+        and events.timestamp >= changed.from_at
+        and events.timestamp <= changed.to_at
+        {% endif %}
+),
+
+adoptions as {{ once() if is_incremental() }} (
+    select
+        tenant_id,
+        event_date,
+        device_key,
+        timestamp,
+        event_id,
+        session_key
+    from {{ ref('int_adopted_events') }}
+    {% if is_incremental() -%}
+    where
+        session_key in (select session_key from {{ ref('changed_session_keys') }})
+        and (tenant_id, event_date, session_key) in (
             select
                 tenant_id,
-                toDate(from_at) + arrayJoin(range(toUInt32(toDate(to_at) - toDate(from_at)) + 1)),
+                -- a session goes on for a while after its last event
+                arrayJoin({{ days_between('from_at', 'to_at + ' ~ timeout) }}),
                 session_key
             from {{ ref('changed_session_keys') }}
         )
-        and events.timestamp >= changed.from_at
-        and events.timestamp <= changed.to_at
-    {% endif %}
+    {%- endif %}
 ),
 
--- What was sent with a session id on one day, and is not too long, is one session as it stands: nearly all of it. The
--- rest is cut.
-long_keys as (
+adopted_events as (
+    select
+        adoptions.session_key as session_key,
+        {% for column in columns %}events.{{ column }} as {{ column }},
+        {% endfor -%}
+        {{ place_in_session('events') }}
+    from {{ ref('int_events') }} as events
+    inner join adoptions
+        on
+            events.tenant_id = adoptions.tenant_id
+            and events.event_date = adoptions.event_date
+            and events.session_key = adoptions.device_key
+            and events.timestamp = adoptions.timestamp
+            and events.event_id = adoptions.event_id
+    {% if is_incremental() -%}
+    where
+        {{ among(
+            ['tenant_id', 'event_date', 'device_key', 'timestamp', 'event_id'], 'adoptions', of='events',
+            own_columns=['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id']
+        ) }}
+    {%- endif %}
+),
+
+-- What was sent with a session id on one day, is not too long and adopts nothing, is one session as it stands: nearly
+-- all of it. The rest is cut, adopted events by where the session's own are.
+keys_to_cut as (
     select
         tenant_id,
         session_key
@@ -41,14 +104,17 @@ long_keys as (
     having
         min(event_date) != max(event_date)
         or max(time) - min(time) > {{ var('max_session_hours') }} * 3600 * 1000000
+    union distinct
+    select
+        tenant_id,
+        session_key
+    from adoptions
 ),
 
 events_to_cut as (
     select *
     from events
-    where
-        {{ is_derived('session_key') }}
-        or (tenant_id, session_key) in (select tenant_id, session_key from long_keys)
+    where {{ is_derived('session_key') }} or (tenant_id, session_key) in (keys_to_cut)
 ),
 
 starts as (
@@ -71,7 +137,11 @@ cut_events as (
         starts.island_start_time as island_start_time,
         starts.island_end_time as island_end_time,
         starts.number as number
-    from events_to_cut as events
+    from (
+        select * from events_to_cut
+        union all
+        select * from adopted_events
+    ) as events
     asof join starts
         on
             events.tenant_id = starts.tenant_id
@@ -85,7 +155,7 @@ whole_events as (
     from events
     where
         not {{ is_derived('session_key') }}
-        and (tenant_id, session_key) not in (select tenant_id, session_key from long_keys)
+        and (tenant_id, session_key) not in (keys_to_cut)
 ),
 
 facts as (
@@ -117,7 +187,7 @@ select
             {{ is_derived('session_key') }},
             lower(hex(sipHash128(tenant_id, session_key, island_start_time))),
             -- a sent id that looks like the name of a part is marked as the first part of its own
-            if(match(sent_session_id, '~[0-9]+$'), concat(sent_session_id, '~1'), sent_session_id)
+            concat(substring(session_key, 3), if(match(session_key, '~[0-9]+$'), '~1', ''))
         ),
         if(number = 1, '', concat('~', toString(number)))
     ) as session_id,
@@ -137,10 +207,11 @@ select
     entry_pathname,
     entry_referrer,
     entry_referring_domain,
+    own_hosts,
     exit_url,
     exit_pathname,
-    {{ session_first_columns() | join(',\n    ') }},
-    cast(mapApply((name, value) -> (name, value.2), first_click_ids), 'Map(String, String)') as click_ids,
+    {{ (utm_columns() + session_first_columns()) | join(',\n    ') }},
+    cast(click_ids, 'Map(String, String)') as click_ids,
     revenue,
     {{ build_seq() }} as _build_seq
 from facts

@@ -1,8 +1,4 @@
-{% set utms = ['utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content'] %}
-{{ config(
-    order_by=['tenant_id', 'user_id', 'session_start', 'session_id'],
-    query_settings={'short_circuit_function_evaluation': 'disable'},
-) }}
+{{ config(order_by=['tenant_id', 'user_id', 'session_start', 'session_id']) }}
 {% do follow('changed_session_rows', ['tenant_id', 'user_id', 'session_start', 'session_id']) %}
 -- One row per touch: a session that carries any UTM, a click id or an outside referrer. Under its person and in order,
 -- so that all of a person's touches are read in one place.
@@ -11,7 +7,7 @@ select
     user_id,
     session_start,
     session_id,
-    {{ utms | join(',\n    ') }},
+    {{ utm_columns() | join(',\n    ') }},
     click_ids['gclid'] as gclid,
     click_ids['fbclid'] as fbclid,
     click_ids['msclkid'] as msclkid,
@@ -21,7 +17,7 @@ select
     {{ build_seq() }} as _build_seq
 from {{ ref('sessions') }}
 where
-    {{ is_touch(utms, 'click_ids', referring_address('entry_referring_domain', 'entry_referrer'), 'entry_host') }}
+    is_touch
     {{ only_changed(
         'changed_session_rows',
         ['tenant_id', 'session_date', 'session_key', 'session_start'],

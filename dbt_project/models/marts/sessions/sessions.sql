@@ -71,8 +71,14 @@ select
     {{ channel(
         'facts.utm_source', 'facts.utm_medium', 'facts.utm_campaign', 'facts.click_ids',
         referring_address('facts.entry_referring_domain', 'facts.entry_referrer'),
-        'facts.entry_host'
+        'facts.own_hosts'
     ) }} as channel,
+    toUInt8({{ is_touch(
+        utm_columns(),
+        'facts.click_ids',
+        referring_address('facts.entry_referring_domain', 'facts.entry_referrer'),
+        'facts.own_hosts'
+    ) }}) as is_touch,
     -- on what
     facts.browser as browser,
     facts.os as os,

@@ -18,14 +18,16 @@ select
     coalesce(events.received_at, events.timestamp) as received_at,
     distinct_id,
     user_id as sent_user_id,
-    anonymous_id as sent_anonymous_id,
+    anonymous_id,
     previous_id,
     is_identified,
     cast(event in ({{ string_list(var('pageview_events')) }}), 'UInt8') as is_pageview,
-    -- what is cut into sessions: the session id, else the device, else the distinct id
+    -- what is cut into sessions: the session id, else the device. A device that says no name of its own goes by its
+    -- anonymous id, so that a login in the middle cuts nothing.
     multiIf(
         session_id != '', concat('s:', session_id),
         device_id != '', concat('d:', device_id),
+        anonymous_id != '', concat('d:', anonymous_id),
         concat('d:', distinct_id)
     ) as session_key,
     {{ event_links() }} as links,
