@@ -103,6 +103,39 @@ def _pairs(options: tuple[str, ...], name: str, form: str) -> dict[str, str]:
     return pairs
 
 
+@cli.group(invoke_without_command=True)
+@verbose_option
+@click.pass_context
+def contracts(context: click.Context) -> None:
+    """List the trackers whose rows are understood, or check a file."""
+    if context.invoked_subcommand is None:
+        from cli.contracts import run_list
+
+        run_list()
+
+
+@contracts.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tenant", default="", help="The tenant of rows that name none.")
+@click.option("--map", "mapping", multiple=True, metavar="FIELD=PATH", help="The file's own path of a field.")
+@click.option("--set", "constants", multiple=True, metavar="FIELD=VALUE", help="The value of a field in all rows.")
+@click.option("--from", "contract", default="", metavar="TRACKER", help="Whose rows they are.")
+@click.option("--timezone", default="", metavar="ZONE", help="The zone of local times, such as Europe/Berlin.")
+@verbose_option
+def check(
+    file: Path, tenant: str, mapping: tuple[str, ...], constants: tuple[str, ...], contract: str, timezone: str
+) -> None:
+    """Say how a file of events would be read, without loading it.
+
+    Which contract reads how many rows, what is found where, and what would be rejected and why.
+    """
+    paths_of_fields = _pairs(mapping, "--map", "field=path")
+    values = _pairs(constants, "--set", "field=value")
+    from cli.contracts import run_check
+
+    run_check(file, tenant=tenant, mapping=paths_of_fields, constants=values, contract=contract, timezone=timezone)
+
+
 _load_command("events", "events")
 _load_command("identity-mappings", "identity mappings (anonymous id to user id)")
 _load_command("funnels", "funnel definitions, one row per step,")

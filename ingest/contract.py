@@ -4,10 +4,10 @@ A project's own lie in `contracts/` in its home; one with the name of a bundled 
 docs/event-contract.md tells people about the form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import yaml
@@ -26,20 +26,41 @@ GENERAL = "general"
 Paths = list[str]
 
 
+class Constant(BaseModel):
+    """A text between paths that are joined."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    constant: str
+
+
 class Rule(BaseModel):
-    """How one field is read. Of the ways to get a text (from, join, merge with pairs, constant) a rule has one."""
+    """How one field is read. Of the ways to get a text (from, first_of, join, constant) or an object (merge, pairs,
+    rest) a rule has one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     from_: Paths = Field(default=[], alias="from", description="Paths, best first; the first that is present is taken.")
-    join: Paths = Field(default=[], description="Paths whose values are one text; absent unless all are present.")
+    first_of: "list[Rule]" = Field(default=[], description="Several ways to read it, best first.")
+    join: list[str | Constant] = Field(
+        default=[],
+        description="Paths, and constants between them, that are one text; absent unless all are present.",
+    )
     with_: str = Field(default="", alias="with", description="What stands between the values that are joined.")
     merge: Paths = Field(default=[], description="Paths to JSON objects that are put together; the first one wins.")
     pairs: Paths = Field(default=[], description="Paths to lists of key and value, put in as well.")
+    rest: bool = Field(default=False, description="Put in what no path mentions of the row itself.")
+    but: list[str] = Field(default=[], description="Of the rest: how names begin that are left out.")
     constant: str | None = Field(default=None, description="The value, whatever the row says.")
     default: str = Field(default="", description="The value where nothing is present.")
     unit: Literal["s", "ms", "us", "ns", ""] = Field(default="", description="Of a time that is a number.")
+    local: bool = Field(default=False, description="Of a time that is a number: it counts local time.")
     words: dict[str, str] = Field(default={}, description="Other words for certain values.")
+    without: str = Field(default="", description="What is taken off the beginning of a value.")
+    where: dict[str, list[str]] = Field(
+        default={}, description="Paths and values: read only in rows in which each path has one of its values."
+    )
     per_visitor: Literal[True, False, "if_time"] = Field(
         default=False,
         description="A session id that only one visitor's sessions differ by; if_time: if it looks like a Unix time.",
@@ -48,27 +69,53 @@ class Rule(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, given: Any) -> Any:
-        """A path or a list of paths is short for `from`; one path will do where several may stand."""
+        """A path or a list of paths is short for `from`, a list with other ways in it for `first_of`; one path will do
+        where several may stand.
+        """
+        if isinstance(given, list) and any(isinstance(one, Mapping | Rule) for one in given):
+            given = {"first_of": given}
         if isinstance(given, str | list):
             given = {"from": given}
         if isinstance(given, Mapping):
             listed = ("from", "join", "merge", "pairs")
-            return {k: [v] if k in listed and isinstance(v, str) else v for k, v in given.items()}
+            given = {k: [v] if k in listed and isinstance(v, str) else v for k, v in given.items()}
+            if isinstance(given.get("where"), Mapping):
+                where = {path: [v] if isinstance(v, str) else v for path, v in given["where"].items()}
+                given = given | {"where": where}
         return given
 
     @model_validator(mode="after")
     def _one_way(self) -> "Rule":
-        ways = [bool(self.from_), bool(self.join), bool(self.merge or self.pairs), self.constant is not None]
-        if sum(ways) != 1:
-            raise ValueError("a field needs exactly one of: a path, join, merge or pairs, constant")
-        for text in (*self.from_, *self.join, *self.merge, *self.pairs):
-            paths.parsed(text)
+        ways = [self.from_, self.first_of, self.join, self.is_object, self.constant is not None]
+        if sum(map(bool, ways)) != 1:
+            raise ValueError("a field needs exactly one of: a path, join, constant, or of merge, pairs and rest")
+        if any(one.is_object or one.local or one.unit or one.per_visitor for one in self.first_of):
+            raise ValueError("of several ways, each has a path, join or constant, words, where and without")
+        for path in (*self.texts, *self.where):
+            paths.parsed(path)
         return self
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is a JSON object that is put together."""
+        return bool(self.merge or self.pairs or self.rest)
+
+    @property
+    def texts(self) -> list[str]:
+        """Every path that the rule reads, as it is written, best first."""
+        joined = [one for one in self.join if isinstance(one, str)]
+        return [*self.from_, *(text for one in self.first_of for text in one.texts), *joined, *self.merge, *self.pairs]
 
     @property
     def all_paths(self) -> list[paths.Path]:
         """Every path that the rule reads, best first."""
-        return [paths.parsed(text) for text in (*self.from_, *self.join, *self.merge, *self.pairs)]
+        return [paths.parsed(text) for text in self.texts]
+
+    @property
+    def conditions(self) -> list[paths.Path]:
+        """Every path that says whether the rule is for a row."""
+        inner = [path for one in self.first_of for path in one.conditions]
+        return [*(paths.parsed(text) for text in self.where), *inner]
 
 
 class Contract(BaseModel):
@@ -86,6 +133,7 @@ class Contract(BaseModel):
     each: str = Field(default="", description="A list in the row whose elements are events of their own.")
     columns: list[str] = Field(default=[], description="Of files without a header: the names of their columns.")
     timezone: str = Field(default="UTC", description="Of times that name no zone.")
+    is_own: bool = Field(default=False, exclude=True, description="Whether it is the project's, not a bundled one.")
     fields: dict[str, Rule]
 
     @model_validator(mode="after")
@@ -96,10 +144,10 @@ class Contract(BaseModel):
         for field, rule in self.fields.items():
             if field not in known:
                 raise ValueError(f"{self.table} has no field {field}; its fields are {', '.join(known)}")
-            if (rule.merge or rule.pairs) and field not in OBJECTS:
-                raise ValueError(f"{field} is no JSON object: merge and pairs are for {', '.join(OBJECTS)}")
-            if rule.unit and field not in MOMENTS:
-                raise ValueError(f"{field} is no time: a unit is for {', '.join(MOMENTS)}")
+            if rule.is_object and field not in OBJECTS:
+                raise ValueError(f"{field} is no JSON object: merge, pairs and rest are for {', '.join(OBJECTS)}")
+            if (rule.unit or rule.local) and field not in MOMENTS:
+                raise ValueError(f"{field} is no time: unit and local are for {', '.join(MOMENTS)}")
             if rule.per_visitor and field != "session_id":
                 raise ValueError(f"{field} is no session id: per_visitor is for session_id")
         for signature in self.recognised_by:
@@ -108,13 +156,26 @@ class Contract(BaseModel):
                     raise ValueError(f"a row is recognised by names and places, not by {text}")
         return self
 
-    def recognises(self, row: Any) -> bool:
-        """Whether a row, parsed from JSON, is of this tracker."""
-        return any(all(paths.is_present(row, paths.parsed(text)) for text in one) for one in self.recognised_by)
 
-    def names_columns(self, names: list[str]) -> bool:
-        """Whether a file with these columns is of this tracker; what lies inside a column does not tell."""
-        return any(all(paths.parsed(text) in {(name,) for name in names} for text in one) for one in self.recognised_by)
+class Signature(NamedTuple):
+    """Paths that a row has whose tracker has this contract."""
+
+    paths: list[str]
+    contract: Contract
+
+    def is_of(self, row: Any) -> bool:
+        """Whether a row, parsed from JSON, has all of them."""
+        return all(paths.is_present(row, paths.parsed(text)) for text in self.paths)
+
+    def is_among(self, columns: Collection[str]) -> bool:
+        """Whether a file with these columns has all of them; what lies inside a column does not tell."""
+        return all(len(path) == 1 and path[0] in columns for path in map(paths.parsed, self.paths))
+
+
+def signatures(contracts: Iterable[Contract]) -> list[Signature]:
+    """What rows are recognised by, in the order that it is tried: a project's own first, then what asks for most."""
+    found = [Signature(one, contract) for contract in contracts for one in contract.recognised_by]
+    return sorted(found, key=lambda signature: (not signature.contract.is_own, -len(signature.paths)))
 
 
 def contracts(settings: Settings, table: str = EVENTS) -> list[Contract]:
@@ -123,7 +184,7 @@ def contracts(settings: Settings, table: str = EVENTS) -> list[Contract]:
 
     Raises UsageError for a file that cannot be used.
     """
-    own = _read_all(settings.home / "contracts")
+    own = {name: c.model_copy(update={"is_own": True}) for name, c in _read_all(settings.home / "contracts").items()}
     bundled = {name: contract for name, contract in _bundled().items() if name not in own}
     found = [c for c in (*own.values(), *bundled.values()) if c.table == table]
     return sorted(found, key=lambda contract: not contract.recognised_by)
@@ -221,7 +282,9 @@ def _mapped(rule: Rule | None, text: str) -> Rule:
     own = [text] if len(path) == 1 else [paths.text_of((text,)), text]
     if rule is None or rule.join or rule.constant is not None:
         return Rule.model_validate(own)
-    if rule.merge or rule.pairs:
+    if rule.first_of:
+        return rule.model_copy(update={"first_of": [Rule.model_validate(own), *rule.first_of]})
+    if rule.is_object:
         return Rule.model_validate({"merge": own})
     return rule.model_copy(update={"from_": own + [path for path in rule.from_ if path not in own]})
 

@@ -120,7 +120,10 @@ def load_paths(
 
 
 class Loader:
-    """Loads files of one table with one set of options, all on one connection."""
+    """Loads files of one table with one set of options, all on one connection.
+
+    With `accepts_any_share` no file is refused for how many of its rows were rejected.
+    """
 
     def __init__(
         self,
@@ -128,6 +131,8 @@ class Loader:
         table: Table,
         options: Options,
         on_progress: Progress | None = None,
+        *,
+        accepts_any_share: bool = False,
     ) -> None:
         self._warehouse = warehouse
         self._table = table
@@ -135,6 +140,7 @@ class Loader:
         self._on_progress = on_progress
         self._raw = warehouse.settings.raw_database
         max_rejected_share()
+        self._accepts_any_share = accepts_any_share
         self._is_clean = False
 
     def load_all(self, paths: Sequence[Path], *, replace: bool = False, partition: str = "") -> Iterator[LoadResult]:
@@ -179,7 +185,7 @@ class Loader:
         except BaseException:  # Ctrl-C; the next load removes the rows that are there already
             self._stop(client, load.load_id)
             raise
-        if is_refused(self._table, load):
+        if is_refused(self._table, load) and not self._accepts_any_share:
             return self._refused(client, path, load, reasons)
         result = self._committed(client, path, load, superseded, reasons)
         result = replaced(result, findings=found)

@@ -40,10 +40,11 @@ _THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?$"
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
 
 
-def moment(text: str, unit: str = "") -> str:
+def moment(text: str, unit: str = "", *, is_local: bool = False) -> str:
     """A text as `Nullable(DateTime64(6, 'UTC'))`, NULL if it is no time.
 
-    Local times are of the zone in the parameter `timezone`. The parameters iso_time and unix_time are patterns.
+    Local times are of the zone in the parameter `timezone`; with `is_local` Unix times count those too. The parameters
+    iso_time and unix_time are patterns.
     """
     tidied = f"upper(trimBoth({text}, ' \\t\\r\\n\"'))"
     for number, month in enumerate(_MONTHS, start=1):
@@ -56,10 +57,10 @@ def moment(text: str, unit: str = "") -> str:
     return f"""multiIf(
         {text} = '', NULL,
         match({text}, {{iso_time:String}}), {_iso(text)},
-        match({text}, {{unix_time:String}}), {_unix(text, unit)},
+        match({text}, {{unix_time:String}}), {_unix(text, unit, is_local=is_local)},
         arrayMap(
             tidied -> multiIf(
-                match(tidied, {{unix_time:String}}), {_unix("tidied", unit)},
+                match(tidied, {{unix_time:String}}), {_unix("tidied", unit, is_local=is_local)},
                 match({plain}, {{iso_time:String}}), addSeconds({_iso(plain)}, {later}),
                 NULL
             ),
@@ -72,14 +73,15 @@ def _iso(text: str) -> str:
     return f"toTimeZone(parseDateTime64BestEffortOrNull({text}, 6, {{timezone:String}}), 'UTC')"
 
 
-def _unix(text: str, unit: str) -> str:
+def _unix(text: str, unit: str, *, is_local: bool) -> str:
     value = f"ifNull(toDecimal128OrNull({text}, 6), toDecimal128(0, 6))"
     if unit:
         micros = _MICROSECONDS[unit].format(v=value)
     else:
         sizes = "".join(f"abs({value}) < {size}, {_MICROSECONDS[of].format(v=value)}, " for size, of in _BY_SIZE)
         micros = f"multiIf({sizes}{_MICROSECONDS['ns'].format(v=value)})"
-    return f"fromUnixTimestamp64Micro(toInt64(floor({micros})), 'UTC')"
+    moment = f"fromUnixTimestamp64Micro(toInt64(floor({micros})), 'UTC')"
+    return _iso(f"toString({moment})") if is_local else moment
 
 
 def amount(text: str) -> str:

@@ -14,7 +14,7 @@ from string import Template
 import orjson
 
 from ingest import moments, nobody, paths, raw_tables
-from ingest.contract import Contract, Rule, meaning
+from ingest.contract import Contract, Rule, meaning, signatures
 from ingest.tables import CLICK_IDS, EVENTS, IDS, MOMENTS, OBJECTS, TABLES, UTMS
 
 SQL_FOLDER = Path(__file__).with_name("sql")
@@ -88,6 +88,12 @@ class Reading:
         )
         statement = self._insert(source, "ArrowStream")
         return Statement(statement.sql, statement.parameters | {"names": list(names)}, statement.data_format)
+
+    def paths_found(self) -> Statement:
+        """A query: in how many of the rows of the load `lines_of` there is something at each path of each field, as one
+        list, in the order of the fields and their paths.
+        """
+        return Statement(*_Compiled(self, _file("kept_lines")).paths_found())
 
     @property
     def hash(self) -> str:
@@ -177,22 +183,61 @@ class _Compiled:
         self._rules = reading.contract.fields
         self._source = source
         self._mapped = [_alternatives(text) for text in reading.mapped]
-        wanted = [path for rule in self._rules.values() for path in rule.all_paths]
+        wanted = [path for rule in self._rules.values() for path in (*rule.all_paths, *rule.conditions)]
         self._documents = _Documents(
             [*wanted, *(path for paths_ in self._mapped for path in paths_)], reading.contract.each
         )
         self._parameters: Parameters = {**self._documents.parameters}
 
+    def paths_found(self) -> tuple[str, Parameters]:
+        """See Reading.paths_found."""
+        counts = [
+            f"countIf({condition})" for name, rule in self._rules.items() for condition in self._found(name, rule)
+        ]
+        text = Template(_file("paths_found")).substitute(rows=self._rows(), counts=", ".join(counts))
+        return text, self._used(text, self._parameters | self._common_parameters)
+
+    def _found(self, name: str, rule: Rule) -> list[str]:
+        """Of each path of a rule, whether a row's value comes from it: of alternatives only one is taken."""
+        conditions: list[str] = []
+        for one in rule.first_of:
+            conditions += self._found(name, one)
+        taken: list[str] = []
+        for text in rule.from_:
+            place = self._place(name, paths.parsed(text), rule.without)
+            conditions.append(" AND ".join([f"{place} != ''", *taken]))
+            taken.append(f"{place} = ''")
+        others = rule.texts[len(conditions) :]
+        return conditions + [f"{self._documents.text(paths.parsed(text))} != ''" for text in others]
+
+    @property
+    def _common_parameters(self) -> Parameters:
+        return {
+            "recognises": str(int(bool(self._reading.recognised))),
+            "own_tracker": self._reading.own_tracker,
+            "nobody": nobody.words(),
+        }
+
+    def _rows(self) -> str:
+        """The rows of the source, with the documents that paths lead into."""
+        return Template(_file("rows")).substitute(
+            source=self._source,
+            repaired=Template(_file("repaired")).substitute(text="text"),
+            elements=self._elements(),
+            documents=",\n            ".join(self._documents.expressions),
+            tracker=self._tracker(),
+            mapped=self._mapped_bits(),
+        )
+
+    @staticmethod
+    def _used(text: str, parameters: Parameters) -> Parameters:
+        return {name: value for name, value in parameters.items() if f"{{{name}:" in text}
+
     def statement(self) -> tuple[str, Parameters]:
         """The text and its parameters."""
         outer = self._outer_names()
         markers = {
-            "source": self._source,
-            "repaired": Template(_file("repaired")).substitute(text="text"),
-            "elements": self._elements(),
-            "documents": ",\n            ".join(self._documents.expressions),
-            "tracker": self._tracker(),
-            "mapped": self._mapped_bits(),
+            "rows": self._rows(),
             "fields": ",\n            ".join(f"{self._field(name)} AS {name}_text" for name in self._plain_fields()),
             "unreadable": _file("unreadable"),
             "tail_columns": ", ".join(raw_tables.INCOMING_COLUMNS),
@@ -201,32 +246,29 @@ class _Compiled:
             notes="id = '', is_amount_unreadable, is_time_unreadable" if self._table.name == EVENTS else "0, 0, 0"
         )
         for name in MOMENTS:
-            unit = self._rules[name].unit if name in self._rules else ""
-            markers[f"moment_of_{name}"] = moments.moment(f"{name}_text", unit)
+            rule = self._rules.get(name)
+            unit, is_local = (rule.unit, rule.local) if rule else ("", False)
+            markers[f"moment_of_{name}"] = moments.moment(f"{name}_text", unit, is_local=is_local)
         parameters: Parameters = {
             **self._parameters,
             "known": [name for name, _ in outer],
             "known_fields": [field for _, field in outer],
             "tenant": self._reading.tenant,
             "read_by": self._contract.name,
-            "recognises": str(int(bool(self._reading.recognised))),
-            "own_tracker": self._reading.own_tracker,
+            **self._common_parameters,
             "host_of_url": HOST_OF_URL,
             "no_referrer": NO_REFERRER,
             "session_time": SESSION_TIME,
             "timezone": self._contract.timezone,
             "iso_time": moments.ISO_TIME,
             "unix_time": moments.UNIX_TIME,
-            "nobody": nobody.words(),
         }
-        markers["rows"] = Template(_file("rows")).substitute(markers)
         if self._table.name == EVENTS:
             markers |= self._event_markers(outer, parameters)
         else:
             markers["parsed_fields"] = Template(_file("parsed_fields")).substitute(markers)
         text = Template(_file(self._table.name)).substitute(markers)
-        parameters |= self._parameters
-        return text, {name: value for name, value in parameters.items() if f"{{{name}:" in text}
+        return text, self._used(text, parameters | self._parameters)
 
     def _parameter(self, value: str | list[str]) -> str:
         """A value as the placeholder of a parameter."""
@@ -247,6 +289,12 @@ class _Compiled:
         arrayJoin(arrayEnumerate(if(empty(all_elements), [''], all_elements))) AS element_number,
         all_elements[element_number] AS element"""
 
+    def _mentioned(self) -> list[str]:
+        """Names of the row itself that some path begins with."""
+        all_paths = [path for rule in self._rules.values() for path in (*rule.all_paths, *rule.conditions)]
+        each = [paths.parsed(self._contract.each)] if self._contract.each else []
+        return sorted({str(path[0]) for path in (*all_paths, *each)})
+
     def _outer_names(self) -> list[tuple[str, str]]:
         """Names of the row itself that are read as a whole, each with its field; not those only looked into."""
         found: dict[str, str] = {}
@@ -254,7 +302,7 @@ class _Compiled:
             for path in rule.all_paths:
                 if len(path) == 1:
                     # objects that are put together stand beside each other: none of them is spare
-                    own = str(path[0]) if rule.merge or rule.pairs else field
+                    own = str(path[0]) if rule.is_object else field
                     found.setdefault(str(path[0]), own)
         if self._contract.each:
             found.setdefault(str(paths.parsed(self._contract.each)[0]), "")
@@ -267,9 +315,8 @@ class _Compiled:
             return "{own_tracker:String}"
         first = sorted({str(paths.parsed(one[0])[0]) for c in others for one in c.recognised_by})
         cases = [f"NOT hasAny(keys, {self._parameter(first)}), ''"]
-        for contract in others:
-            fits = " OR ".join(self._has_all(one) for one in contract.recognised_by)
-            cases.append(f"{fits}, {self._parameter(contract.name)}")
+        for signature in signatures(others):
+            cases.append(f"{self._has_all(signature.paths)}, {self._parameter(signature.contract.name)}")
         return f"multiIf({', '.join(cases)}, '')"
 
     def _has_all(self, signature: Sequence[str]) -> str:
@@ -301,9 +348,25 @@ class _Compiled:
         fallback = "{tenant:String}" if name == "tenant_id" else "''"
         if rule is None:
             return fallback
+        return self._text(name, rule, fallback)
+
+    def _text(self, name: str, rule: Rule, fallback: str = "''") -> str:
+        """The expression for what a rule reads, '' if that is nothing."""
         if rule.constant is not None:
-            return self._parameter(rule.constant)
-        return self._worded(rule, self._first_present(name, rule, fallback))
+            text = self._parameter(rule.constant)
+        elif rule.first_of:
+            text = _first([self._text(name, one) for one in rule.first_of], fallback)
+        else:
+            text = self._first_present(name, rule, fallback)
+        return self._where(rule, self._worded(rule, text))
+
+    def _where(self, rule: Rule, text: str) -> str:
+        """The text in rows that the rule is for."""
+        conditions = [
+            f"{self._documents.text(paths.parsed(path))} IN {self._parameter(values)}"
+            for path, values in rule.where.items()
+        ]
+        return f"if({' AND '.join(conditions)}, {text}, '')" if conditions else text
 
     def _worded(self, rule: Rule, text: str) -> str:
         if rule.words:
@@ -315,11 +378,14 @@ class _Compiled:
 
     def _first_present(self, name: str, rule: Rule, fallback: str = "''") -> str:
         """The first path at which there is something, and of ids something that does not mean nobody."""
-        places = [self._place(name, paths.parsed(text)) for text in rule.from_]
+        places = [self._place(name, paths.parsed(text), rule.without) for text in rule.from_]
         if rule.join:
-            parts = [self._documents.text(paths.parsed(text)) for text in rule.join]
+            parts = [self._documents.text(paths.parsed(text)) for text in rule.join if isinstance(text, str)]
             separator = self._parameter(rule.with_)
-            joined = f", {separator}, ".join(parts)
+            joined = f", {separator}, ".join(
+                self._documents.text(paths.parsed(one)) if isinstance(one, str) else self._parameter(one.constant)
+                for one in rule.join
+            )
             places = [f"if({' OR '.join(f'{part} = {chr(39) * 2}' for part in parts)}, '', concat({joined}, ''))"]
         if name == "tenant_id" and self._reading.tenant:
             # whom the command names takes precedence over all but the field of that name
@@ -327,16 +393,16 @@ class _Compiled:
                 self._documents.text(path) for path in rule.all_paths if path == ("tenant_id",) or self._is_mapped(path)
             ]
             places = own
-        expression = fallback
-        for place in reversed(places):
-            expression = place if expression == "''" else f"if({place} != '', {place}, {expression})"
-        return expression
+        return _first(places, fallback)
 
     def _is_mapped(self, path: paths.Path) -> bool:
         return any(path in alternatives for alternatives in self._mapped)
 
-    def _place(self, name: str, path: paths.Path) -> str:
+    def _place(self, name: str, path: paths.Path, without: str = "") -> str:
         text = self._documents.text(path)
+        if without:
+            beginning = self._parameter(without)
+            text = f"if(startsWith({text}, {beginning}), substring({text}, length({beginning}) + 1), {text})"
         if name not in IDS or self._table.name != EVENTS:
             return text
         return f"if(lowerUTF8(trimBoth({text}, {_AROUND})) IN {{nobody:Array(String)}}, '', {text})"
@@ -347,19 +413,24 @@ class _Compiled:
         if rule is None:
             return "''"
         if rule.from_:
-            expression = "''"
-            for path in reversed(rule.all_paths):
-                text = self._documents.text(path)
-                expression = text if expression == "''" else f"if({text} != '', {text}, {expression})"
-            return expression
+            return _first([self._documents.text(path) for path in rule.all_paths])
         members = [
             f"JSONExtractKeysAndValuesRaw({self._documents.text(paths.parsed(text))})" for text in rule.merge
         ] + [
             Template(_file("raw_pairs")).substitute(text=self._documents.text(paths.parsed(text)))
             for text in rule.pairs
         ]
+        if rule.rest:
+            members.append(
+                f"arrayFilter(pair -> pair.1 NOT IN {self._parameter(self._mentioned())} "
+                "AND pair.2 NOT IN ('null', '\"\"') "
+                f"AND NOT arrayExists(start -> startsWith(pair.1, start), {self._parameter(rule.but)}), "
+                "JSONExtractKeysAndValuesRaw(readable))"
+            )
         all_members = members[0] if len(members) == 1 else f"arrayConcat({', '.join(members)})"
         text = Template(_file("object")).substitute(members=all_members)
+        if rule.rest:
+            return text
         # nearly no row has any of them
         names = self._parameter([_last_name(path) for path in rule.all_paths])
         return f"if(multiSearchAny(readable, {names}), {text}, '')"
@@ -400,6 +471,14 @@ class _Compiled:
             if field in self._rules:
                 by_field.setdefault(field, []).append(f"notEmpty({self._documents.text((name,))})")
         return " + ".join(f"({' + '.join(some)} > 1)" for some in by_field.values() if len(some) > 1) or "0"
+
+
+def _first(texts: Sequence[str], fallback: str = "''") -> str:
+    """The first of these texts that is not empty."""
+    expression = fallback
+    for text in reversed(texts):
+        expression = text if expression == "''" else f"if({text} != '', {text}, {expression})"
+    return expression
 
 
 def _utm(name: str) -> str:

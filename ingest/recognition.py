@@ -79,7 +79,8 @@ class Recognition:
             self._candidates = [contracts_of.named(settings, table.name, options.contract)]
             self._all = self._candidates
         elif columns:
-            self._candidates = [next((c for c in found if c.names_columns(list(columns))), general)]
+            fitting = (one.contract for one in contracts_of.signatures(found) if one.is_among(columns))
+            self._candidates = [next(fitting, general)]
         else:
             self._recognised = [c for c in found if c.recognised_by]
             self._candidates = [*self._recognised, general]
@@ -101,7 +102,7 @@ class Recognition:
 
     def of_row(self, row: Any) -> str:
         """The contract of a row, parsed from JSON."""
-        return next((c.name for c in self._recognised if c.recognises(row)), self.general)
+        return next((s.contract.name for s in contracts_of.signatures(self._recognised) if s.is_of(row)), self.general)
 
     def named(self, tracker: str) -> str:
         """The contract that a row is read by whose tracker the warehouse found: '' if it found none."""
