@@ -10,6 +10,10 @@ import pyarrow as pa
 from ingest.file_problem import FileProblem
 
 
+# Bytes of rows that the warehouse works at together: each step there makes something of them.
+_PIECE = 4 << 20
+
+
 @dataclass(frozen=True)
 class Columns:
     """A table of columns: names, ClickHouse types, and the Arrow stream of `line, problem, given, c0, c1, …`."""
@@ -35,16 +39,23 @@ def batch(lines: Any, problems: list[str], givens: list[bytes], columns: Sequenc
 
 
 def stream(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
-    """Batches of one schema as the bytes of one Arrow stream."""
+    """Batches of one schema as the bytes of one Arrow stream, cut into smaller ones."""
     sink = _Sink()
     writer = None
     for batch in batches:
         writer = writer or pa.ipc.new_stream(sink, batch.schema)
-        writer.write_batch(batch)
-        yield from sink.taken()
+        for piece in _pieces(batch):
+            writer.write_batch(piece)
+            yield from sink.taken()
     if writer is not None:
         writer.close()
         yield from sink.taken()
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    rows = max(1, batch.num_rows * _PIECE // max(batch.nbytes, 1))
+    for start in range(0, max(batch.num_rows, 1), rows):
+        yield batch.slice(start, rows)
 
 
 class _Sink(io.RawIOBase):

@@ -28,9 +28,12 @@ _SETTINGS = {
     # a statement grows with the columns of a file
     "max_ast_elements": "1000000",
     "max_expanded_ast_elements": "10000000",
-    # smaller blocks than usual: the rows are wide, and several streams have some in memory at a time
+    # Memory stays flat, however big a file, its rows and the machine are: a block of rows is worked at and sorted at a
+    # time, and each step on the way holds some of it.
+    "input_format_parallel_parsing": "0",
+    "input_format_max_block_size_bytes": str(4 << 20),
     "min_insert_block_size_rows": "262144",
-    "min_insert_block_size_bytes": str(128 << 20),
+    "min_insert_block_size_bytes": str(32 << 20),
 }
 
 
