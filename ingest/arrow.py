@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from ingest.file_problem import FileProblem
 
-
 # Bytes of rows that the warehouse works at together: each step there makes something of them.
 _PIECE = 4 << 20
 

@@ -67,7 +67,8 @@ def _score(separator: str, text: str) -> tuple[bool, bool, int, str]:
     first, *others = [width for width in widths if width] or [1]
     if first < 2:
         return False, False, 1, separator
-    is_table = bool(others) and others.count(first) >= _AGREEMENT * len(others)
+    # in one line a comma may be anything
+    is_table = others.count(first) >= _AGREEMENT * len(others) if others else separator == "\t"
     return is_table, separator == "\t", first, separator
 
 

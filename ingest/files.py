@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 import orjson
 
@@ -125,6 +126,8 @@ def state_of(path: Path) -> tuple[int, int, int]:
         stat = path.stat()
     except OSError as error:
         raise FileProblem(f"the file cannot be read ({error.strerror or error})") from None
+    if not S_ISREG(stat.st_mode):
+        raise FileProblem("it is no file, and can be read only once", "Write it into a file first.")
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 

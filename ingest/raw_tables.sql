@@ -121,8 +121,9 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_date)
 -- sorted by the key of an event: all versions of one event lie side by side, whatever load brought them
 ORDER BY (tenant_id, event_date, event_id, load_id, line)
--- small granules: a late event is one lookup, not a day
-SETTINGS index_granularity = 512;
+-- small granules: a late event is one lookup, not a day. A load writes small parts: with a file and its buffers for
+-- each of so many columns they would take more memory than all else.
+SETTINGS index_granularity = 512, min_bytes_for_wide_part = 134217728;
 
 -- Tables of an older version are otherwise.
 ALTER TABLE {raw:Identifier}.events

@@ -28,12 +28,12 @@ _SETTINGS = {
     # a statement grows with the columns of a file
     "max_ast_elements": "1000000",
     "max_expanded_ast_elements": "10000000",
-    # Memory stays flat, however big a file, its rows and the machine are: a block of rows is worked at and sorted at a
-    # time, and each step on the way holds some of it.
+    # The server's memory stays flat, however big a file is: a few small blocks of rows are worked at, and few are
+    # sorted and written at a time; each stream has its own.
     "input_format_parallel_parsing": "0",
     "input_format_max_block_size_bytes": str(4 << 20),
     "min_insert_block_size_rows": "262144",
-    "min_insert_block_size_bytes": str(32 << 20),
+    "min_insert_block_size_bytes": str(16 << 20),
 }
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -189,6 +190,21 @@ def test_packed_files_keep_what_is_packed_within_bounds(tmp_path: Path) -> None:
 def test_separators_and_quotes(text: str, separator: str, is_quoted: bool) -> None:
     found = dialect_of(text.encode())
     assert (found.separator, found.is_quoted) == (separator, is_quoted)
+
+
+def test_one_line_of_tabs_is_a_table_and_one_of_commas_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "part-00000"
+    path.write_text("shop\tweb\t2026-03-01\n")
+    assert files.first_pass(path).kind == "csv"
+    path.write_text("Well, then\n")
+    with pytest.raises(FileProblem, match="neither"):
+        files.first_pass(path)
+
+
+def test_what_can_be_read_only_once_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ndjson")
+    with pytest.raises(FileProblem, match="only once"):
+        files.state_of(tmp_path / "pipe.ndjson")
 
 
 def test_columns_of_a_file_without_a_header(desk: Desk) -> None:
