@@ -16,7 +16,7 @@ _READING = {"clean", "compile", "debug", "deps", "docs", "init", "list", "ls", "
 def run_dbt(arguments: tuple[str, ...]) -> int:
     """Run dbt with these arguments in the work-in-progress database and return its exit code.
 
-    Nothing is published by it: that is `footfall build`'s doing, which prepares the database anew. What a command that
+    Nothing is published by it: that is `footfall build`'s doing, which prepares the database again. What a command that
     writes leaves there is no version that was ever published, so that rollback refuses it from then on.
     """
     from orchestration import build_log

@@ -104,7 +104,7 @@ def warnings(warehouse: Warehouse, table: str, load_ids: Sequence[str]) -> list[
     occurred = _occurred(warehouse, {each.event for each in conditions} - {""}, published_seq(warehouse))
     found = []
     for each in conditions:
-        problem = _filter_problem(each.event_filter)
+        problem = filter_problem(each.event_filter)
         if problem:
             found.append(f"{each.what} matches no event: {problem}.")
         elif each.event and not any(each.tenant in ("", tenant) for tenant, name in occurred if name == each.event):
@@ -142,7 +142,7 @@ def _occurred(warehouse: Warehouse, events: Collection[str], seq: int | None) ->
         }
 
 
-def _filter_problem(event_filter: str) -> str:
+def filter_problem(event_filter: str) -> str:
     """Why a filter, which is a JSON object, can match nothing; '' if it can."""
     if not event_filter.strip():
         return ""

@@ -109,7 +109,7 @@ def _wait_for_ui(process: "subprocess.Popen[bytes]", settings: Settings) -> None
 def _wait_for_end(process: "subprocess.Popen[bytes]", settings: Settings) -> int:
     """The exit code of Dagster, once it ends.
 
-    Until then its partitions, which begin with the first landing day, are counted anew when an earlier day appears.
+    Until then its partitions, which begin with the first landing day, are counted again when an earlier day appears.
     """
     landing = landing_folder.folder(settings)
     first = landing_folder.first_day(landing) or landing_folder.today()

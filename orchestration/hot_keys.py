@@ -1,6 +1,12 @@
-"""Why a build may have run out of memory: the keys that hold most of what it reads, by name."""
+"""Why a build may have run out of memory: the keys that hold most of what it reads.
+
+The sentence that says why tells tenant and count: failures are also posted to a chat (`alerts`) and kept in the build
+log, where a person's id has no business. Which key it is the run's own log tells, on the console and in Dagster.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -35,36 +41,54 @@ _LARGEST = (
 _SPARING = {"max_threads": 1, "max_bytes_before_external_group_by": 100_000_000}
 
 
-def explained(warehouse: Warehouse, failures: Sequence[str]) -> tuple[str, ...]:
-    """The failures of a build, those of memory in a sentence that names the largest keys of the candidate's tables."""
-    if not any(_OUT_OF_MEMORY in failure for failure in failures):
-        return tuple(failures)
-    keys = largest_keys(warehouse)
-    named = f"; of its events most are those of {' and '.join(keys)}" if keys else ""
+@dataclass(frozen=True)
+class HotKey:
+    """The key of its kind that has most events: a person, or a session id or device."""
+
+    kind: str
+    tenant: str
+    key: str
+    events: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key!r} of tenant {self.tenant!r} ({self.events:,} events)"
+
+    @property
+    def unnamed(self) -> str:
+        """The same without the key itself."""
+        return f"one {self.kind} of tenant {self.tenant!r} ({self.events:,} events)"
+
+
+def behind(warehouse: Warehouse, failures: Sequence[str]) -> list[HotKey]:
+    """The largest keys of the candidate's tables, if the build failed for want of memory."""
+    return largest_keys(warehouse) if any(_OUT_OF_MEMORY in failure for failure in failures) else []
+
+
+def explained(failures: Sequence[str], keys: Sequence[HotKey]) -> tuple[str, ...]:
+    """The failures of a build, those of memory in a sentence that tells whose tenant the largest keys are."""
+    told = f"; of its events most are those of {' and '.join(key.unnamed for key in keys)}" if keys else ""
+    which = "; the log of the run names the keys" if keys else ""
     return tuple(
-        f"{failure.partition(':')[0]}: the warehouse has not enough memory for it{named}. Give the warehouse more"
-        " memory; or, if that is no real person, withdraw the files that hold it and load them without it"
+        f"{failure.partition(':')[0]}: the warehouse has not enough memory for it{told}. Give the warehouse more"
+        f" memory; or, if that is no real person, withdraw the files that hold it and load them without it{which}"
         if _OUT_OF_MEMORY in failure
         else failure
         for failure in failures
     )
 
 
-def largest_keys(warehouse: Warehouse) -> list[str]:
-    """Whoever has most events in the candidate, as `person 'x' of tenant 't' (150,000 events)`, one per kind of key."""
+def largest_keys(warehouse: Warehouse) -> list[HotKey]:
+    """Whoever has most events in the candidate, one per kind of key."""
     found = []
     database = warehouse.settings.next_database
     with warehouse.client(database) as client:
         for kind, tables, query in _LARGEST:
             if all(warehouse.has_table(database, table) for table in tables):
-                found += [
-                    f"{kind} {key!r} of tenant {tenant!r} ({events:,} events)"
-                    for tenant, key, events in _rows(client, query)
-                ]
+                found += [HotKey(kind, *row) for row in _rows(client, query)]
     return found
 
 
-def _rows(client: Client, query: str) -> Sequence[Sequence[str | int]]:
+def _rows(client: Client, query: str) -> Sequence[Sequence[Any]]:
     try:
         return client.query(query, settings=_SPARING).result_rows
     except ClickHouseError:  # the memory may still be full: then the failure is told without names

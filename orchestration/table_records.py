@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +27,8 @@ _CODE_VERSION = "dagster/code_version"
 _INPUT_VERSION = "dagster/input_data_version"
 _INPUT_POINTER = "dagster/input_event_pointer"
 
+_ROW_COUNT, _WRITTEN, _DELETED = "dagster/row_count", "rows written", "rows deleted"
+
 # The parts of a build stand in the record of `published` under this word.
 SECONDS = "seconds: "
 
@@ -38,19 +40,31 @@ _NODE_OF_STATEMENT = re.compile(r'"node_id": "([^"]+)"')
 
 @dataclass(frozen=True)
 class PublishedBuild:
-    """A build that people read: its id, the loads it covers, whether all was built anew, and what dbt says of it.
+    """A build that people read: its id, the loads it covers, whether all was rebuilt, and what dbt says of it.
 
-    Of a build that this run did not make only the first two are known.
+    `previous_id` is the build that people read before. Of a build that this run did not make only the first two are
+    known.
     """
 
     build_id: str
     to_seq: int
+    previous_id: str = ""
     from_seq: int = 0
     full_refresh: bool = False
     rebuilt: Set[str] = frozenset()
     started_at: datetime | None = None
     results: Mapping[str, NodeResult] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the statements of a model did in a build, in rows. `is_whole`: it deleted and inserted, as `follow` does."""
+
+    read: int
+    written: int
+    deleted: int
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -83,14 +97,27 @@ def _raw_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> RawVersion:
 
 
 def materializations(
-    warehouse: Warehouse, build: PublishedBuild, raw: Mapping[dg.AssetKey, RawVersion]
+    instance: dg.DagsterInstance, warehouse: Warehouse, build: PublishedBuild, raw: Mapping[dg.AssetKey, RawVersion]
 ) -> Iterator[dg.AssetMaterialization]:
-    """A materialization of every table of the build, and of `published` as the last."""
+    """A materialization of every table of the build, and of `published` as the last.
+
+    What it costs follows from what the build did: no table is read for it as a whole, but where the record of the
+    version before or the server's log of statements is missing.
+    """
     started = time.monotonic()
     with warehouse.client() as client:
-        read = _rows_read(warehouse, client, build)
+        figures = _Figures(
+            warehouse=warehouse,
+            client=client,
+            build=build,
+            columns=_columns(warehouse, client),
+            total_rows=_total_rows(warehouse, client),
+            work=_work(warehouse, client, build),
+            recorded=_recorded(instance, build.previous_id if build.results else build.build_id),
+            of_nobody=_of_nobody(client, warehouse.settings.database),
+        )
         for unique_id, spec in MODEL_SPECS.items():
-            yield _materialization(spec, build, raw, metadata_of(warehouse, client, unique_id, build, read))
+            yield _materialization(spec, build, raw, figures.of(unique_id, spec.key))
     yield _materialization(
         PUBLISHED_SPEC,
         build,
@@ -108,12 +135,7 @@ def materializations(
 
 def is_recorded(instance: dg.DagsterInstance, build_id: str) -> bool:
     """Whether the record says of every table that this build is what people read."""
-    for spec in (*MODEL_SPECS.values(), PUBLISHED_SPEC):
-        event = instance.get_latest_materialization_event(spec.key)
-        latest = event.asset_materialization if event else None
-        if latest is None or (latest.tags or {}).get(_DATA_VERSION) != build_id:
-            return False
-    return True
+    return len(_recorded(instance, build_id)) == len(MODEL_SPECS) + 1
 
 
 def _materialization(
@@ -129,86 +151,141 @@ def _materialization(
     return dg.AssetMaterialization(spec.key, metadata=dict(metadata), tags=tags)
 
 
-def metadata_of(
-    warehouse: Warehouse, client: Client, unique_id: str, build: PublishedBuild, read: Mapping[str, int]
-) -> dict[str, Any]:
-    """All that the materialization of one table shows, once it is published."""
-    table = MANIFEST["nodes"][unique_id]["alias"]
-    settings = warehouse.settings
-    # What is not published stays where it was built.
-    database = settings.next_database if table.startswith(UNPUBLISHED) else settings.database
-    metadata: dict[str, Any] = {"loads up to": build.to_seq, "build": build.build_id}
-    columns = _columns(client, database, table)
-    metadata["dagster/column_schema"] = dg.TableSchema(columns)
-    metadata |= _row_counts(warehouse, client, unique_id, database, table, build, {column.name for column in columns})
-    if result := build.results.get(unique_id):
-        metadata["seconds"] = round(result.seconds, 3)
-    if unique_id in read:
-        metadata["rows read"] = read[unique_id]
-    if table in _TABLES_OF_EVENTS:
-        of_nobody, events = nobodys_events.count(client, database)
-        metadata |= {"events of nobody": of_nobody, "events of nobody, %": round(100 * of_nobody / max(events, 1), 2)}
-    return metadata | picture_metadata(warehouse, table)
+def _recorded(instance: dg.DagsterInstance, version: str) -> dict[dg.AssetKey, Mapping[str, dg.MetadataValue]]:
+    """What the record says of every table whose latest materialization is of this build."""
+    keys = [*(spec.key for spec in MODEL_SPECS.values()), PUBLISHED_SPEC.key]
+    entries = {record.asset_entry.asset_key: record.asset_entry for record in instance.get_asset_records(keys)}
+    latest = {key: entry.last_materialization for key, entry in entries.items()}
+    recorded = {key: event.asset_materialization for key, event in latest.items() if event}
+    return {
+        key: each.metadata for key, each in recorded.items() if each and (each.tags or {}).get(_DATA_VERSION) == version
+    }
 
 
-def _columns(client: Client, database: str, table: str) -> list[dg.TableColumn]:
+@dataclass(frozen=True)
+class _Figures:
+    """What the materializations of a build's tables show.
+
+    `columns` and `total_rows` are the server's, of both databases by (database, table). `recorded` is what the record
+    says of the tables as the build found them, or, if this run did not make it, as they are.
+    """
+
+    warehouse: Warehouse
+    client: Client
+    build: PublishedBuild
+    columns: Mapping[tuple[str, str], Sequence[dg.TableColumn]]
+    total_rows: Mapping[tuple[str, str], int]
+    work: Mapping[str, _Work]
+    recorded: Mapping[dg.AssetKey, Mapping[str, dg.MetadataValue]]
+    of_nobody: Mapping[str, float]
+
+    def of(self, unique_id: str, key: dg.AssetKey) -> dict[str, Any]:
+        """All that the materialization of one table shows, once it is published."""
+        build, before = self.build, self.recorded.get(key, {})
+        rows = self._rows(unique_id, before)
+        metadata: dict[str, Any] = {
+            "loads up to": build.to_seq,
+            "build": build.build_id,
+            "dagster/column_schema": dg.TableSchema(self.columns.get(self._place(unique_id), [])),
+            **rows,
+        }
+        if result := build.results.get(unique_id):
+            metadata["seconds"] = round(result.seconds, 3)
+        if unique_id in self.work:
+            metadata["rows read"] = self.work[unique_id].read
+        if self._place(unique_id)[1] in _TABLES_OF_EVENTS:
+            metadata |= self.of_nobody
+        is_changed = unique_id in build.results and (rows.get(_WRITTEN), rows.get(_DELETED)) != (0, 0)
+        return metadata | picture_metadata(self.warehouse, self._place(unique_id)[1], {} if is_changed else before)
+
+    def _place(self, unique_id: str) -> tuple[str, str]:
+        table: str = MANIFEST["nodes"][unique_id]["alias"]
+        # What is not published stays where it was built.
+        is_published = not table.startswith(UNPUBLISHED)
+        return self.warehouse.settings.database if is_published else self.warehouse.settings.next_database, table
+
+    def _rows(self, unique_id: str, before: Mapping[str, dg.MetadataValue]) -> dict[str, int]:
+        """How many rows there are; and, after a build of this run, how many it wrote and how many it deleted.
+
+        Where rows are replaced key by key, the server keeps them marked as deleted until a merge, and would have to
+        look at each to count the others. So such a table is counted once; from then on what builds wrote and deleted is
+        added up.
+        """
+        place, materialized = self._place(unique_id), MANIFEST["nodes"][unique_id]["config"]["materialized"]
+        if materialized == "view" or place not in self.columns:
+            return {}  # to count the rows of a view is to run it
+        if place[1].startswith(UNPUBLISHED):
+            return {_ROW_COUNT: self.total_rows[place]}
+        recorded = before.get(_ROW_COUNT)
+        rows_before = recorded.value if isinstance(recorded, dg.IntMetadataValue) else None
+        if unique_id not in self.build.results:
+            return {_ROW_COUNT: self._count(*place) if rows_before is None else rows_before}
+        if materialized != "incremental" or self.build.full_refresh or place[1] in self.build.rebuilt:
+            if rows_before is None:
+                # since the exchange the previous version is there
+                previous = (self.warehouse.settings.next_database, place[1])
+                rows_before = self._count(*previous) if previous in self.columns else 0
+            rows = self.total_rows[place]
+            return {_ROW_COUNT: rows, _WRITTEN: rows, _DELETED: rows_before}
+        work = self.work.get(unique_id)
+        if work is None or not work.is_whole:
+            return {_ROW_COUNT: self._count(*place)}
+        rows = self._count(*place) if rows_before is None else rows_before + work.written - work.deleted
+        return {_ROW_COUNT: rows, _WRITTEN: work.written, _DELETED: work.deleted}
+
+    def _count(self, database: str, table: str) -> int:
+        names = {"db": database, "table": table}
+        return int(
+            self.client.query("SELECT count() FROM {db:Identifier}.{table:Identifier}", parameters=names).first_row[0]
+        )
+
+
+def _columns(warehouse: Warehouse, client: Client) -> dict[tuple[str, str], list[dg.TableColumn]]:
     rows = client.query(
-        "SELECT name, type, comment FROM system.columns"
-        " WHERE database = {db:String} AND table = {table:String} ORDER BY position",
-        parameters={"db": database, "table": table},
+        "SELECT database, table, name, type, comment FROM system.columns"
+        " WHERE database IN ({published:String}, {next:String}) ORDER BY database, table, position",
+        parameters=_databases(warehouse),
     ).result_rows
-    return [dg.TableColumn(name, type=kind, description=comment or None) for name, kind, comment in rows]
+    columns: dict[tuple[str, str], list[dg.TableColumn]] = {}
+    for database, table, name, kind, comment in rows:
+        columns.setdefault((database, table), []).append(dg.TableColumn(name, type=kind, description=comment or None))
+    return columns
 
 
-def _row_counts(
-    warehouse: Warehouse,
-    client: Client,
-    unique_id: str,
-    database: str,
-    table: str,
-    build: PublishedBuild,
-    columns: set[str],
-) -> dict[str, Any]:
-    """How many rows there are; and, after a build of this run, how many it wrote and how many it took away."""
-    materialized = MANIFEST["nodes"][unique_id]["config"]["materialized"]
-    if materialized == "view" or not columns:
-        return {}  # to count the rows of a view is to run it
-    rows = _count(client, database, table)
-    counted: dict[str, Any] = {"dagster/row_count": rows}
-    if unique_id not in build.results or table.startswith(UNPUBLISHED):
-        return counted
-    if materialized != "incremental" or build.full_refresh or table in build.rebuilt:
-        written = rows
-    elif "_build_seq" in columns:
-        written = client.query(
-            "SELECT count() FROM {db:Identifier}.{table:Identifier} WHERE _build_seq > {seq:UInt64}",
-            parameters={"db": database, "table": table, "seq": build.from_seq},
-        ).first_row[0]
-    else:
-        return counted
-    next_database = warehouse.settings.next_database
-    # Since the exchange the previous version is there.
-    before = _count(client, next_database, table) if warehouse.has_table(next_database, table) else 0
-    return {**counted, "rows written": written, "rows deleted": before + written - rows}
+def _total_rows(warehouse: Warehouse, client: Client) -> dict[tuple[str, str], int]:
+    """The rows of each table, those included that are marked as deleted."""
+    rows = client.query(
+        "SELECT database, name, ifNull(total_rows, 0) FROM system.tables"
+        " WHERE database IN ({published:String}, {next:String})",
+        parameters=_databases(warehouse),
+    ).result_rows
+    return {(database, table): int(count) for database, table, count in rows}
 
 
-def _count(client: Client, database: str, table: str) -> int:
-    return int(
-        client.query(
-            "SELECT count() FROM {db:Identifier}.{table:Identifier}", parameters={"db": database, "table": table}
-        ).first_row[0]
-    )
+def _of_nobody(client: Client, database: str) -> dict[str, float]:
+    of_nobody, events = nobodys_events.count(client, database)
+    return {"events of nobody": of_nobody, "events of nobody, %": round(100 * of_nobody / max(events, 1), 2)}
 
 
-def _rows_read(warehouse: Warehouse, client: Client, build: PublishedBuild) -> dict[str, int]:
-    """The rows that the statements of each model read, by dbt id; empty where the server does not let us ask."""
+def _databases(warehouse: Warehouse) -> dict[str, str]:
+    return {"published": warehouse.settings.database, "next": warehouse.settings.next_database}
+
+
+def _work(warehouse: Warehouse, client: Client, build: PublishedBuild) -> dict[str, _Work]:
+    """What the statements of each model did, by dbt id; empty where the server does not let us ask."""
     if build.started_at is None:
         return {}
     with suppress(ClickHouseError):
         client.command("SYSTEM FLUSH LOGS query_log")
         rows = client.query(
             """
-            SELECT extract(query, {node:String}) AS node, sum(read_rows)
+            SELECT
+                extract(query, {node:String}) AS node,
+                sum(read_rows),
+                sumIf(written_rows, query_kind = 'Insert'),
+                -- a DELETE writes a row for each that it deletes
+                sumIf(ProfileEvents['MergeTreeDataWriterRows'], query_kind = 'Delete'),
+                countIf(query_kind = 'Insert') > 0 AND countIf(query_kind = 'Delete') > 0
             FROM system.query_log
             WHERE
                 event_date >= toDate({since:DateTime64(6, 'UTC')})
@@ -224,5 +301,8 @@ def _rows_read(warehouse: Warehouse, client: Client, build: PublishedBuild) -> d
                 "db": warehouse.settings.next_database,
             },
         ).result_rows
-        return {node: int(read) for node, read in rows}
+        return {
+            node: _Work(int(read), int(written), int(deleted), bool(is_whole))
+            for node, read, written, deleted, is_whole in rows
+        }
     return {}

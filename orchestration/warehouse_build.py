@@ -1,7 +1,7 @@
 """The build as one step: prepare, dbt, expectations, publish. Or, asked for checks alone, the checks."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from expectations.runner import import_in_background, run_suites
 from ingest import raw_tables, rereading
-from orchestration import build_log, checks, hot_keys, load_records
+from orchestration import build_log, checks, hot_keys, load_records, pictures
 from orchestration.dbt_run import DbtOutcome, run_dbt
 from orchestration.model_assets import MODEL_SPECS, PUBLISHED_SPEC
 from orchestration.plan import Plan, begin, make_plan
@@ -76,6 +76,7 @@ def warehouse_build(
         yield from _nothing_to_build(context, opened, plan, raw)
         return
     say(context.log, f"Building: {plan.reason}")
+    previous = publishing.standing(opened).published.build_id
     begin(opened, plan)
     build = _build(context.run_id, plan)
     build_log.start(opened, build)
@@ -87,7 +88,7 @@ def warehouse_build(
                 outcome = _run_dbt(context, opened, plan)
             yield from _recorded(context, checks.of_dbt(opened, opened.settings.next_database, outcome.results))
             if outcome.failures:
-                raise _failed(context, "dbt build failed", hot_keys.explained(opened, outcome.failures))
+                raise _failed(context, "dbt build failed", _explained(context, opened, outcome.failures))
             built = sum(result.unique_id in MODEL_SPECS for result in outcome.results)
             say(context.log, f"dbt: {built} models built, {outcome.passed()} tests passed")
             for result in outcome.results:
@@ -109,6 +110,7 @@ def warehouse_build(
     published = PublishedBuild(
         build_id=build.build_id,
         to_seq=build.to_seq,
+        previous_id=previous,
         from_seq=build.from_seq,
         full_refresh=build.full_refresh,
         rebuilt=plan.rebuild.keys(),
@@ -116,7 +118,7 @@ def warehouse_build(
         results=outcome.by_id(),
         seconds=seconds,
     )
-    yield from _recorded(context, materializations(opened, published, raw))
+    yield from _recorded(context, materializations(context.instance, opened, published, raw))
 
 
 def _read_again(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
@@ -141,8 +143,9 @@ def _nothing_to_build(
         say(context.log, "Nothing to build: nothing has been loaded yet.")
         return
     say(context.log, "Nothing to build: the published tables already contain every committed load.")
+    build = PublishedBuild(published, plan.to_seq)
     if context.run.tags.get("dagster/backfill") or not is_recorded(context.instance, published):
-        yield from _recorded(context, materializations(warehouse, PublishedBuild(published, plan.to_seq), raw))
+        yield from _recorded(context, materializations(context.instance, warehouse, build, raw))
 
 
 def _recorded(context: dg.AssetExecutionContext, events: Iterator[Any]) -> Iterator[Any]:
@@ -248,6 +251,14 @@ def _failed(context: dg.AssetExecutionContext, what: str, reasons: tuple[str, ..
     return _BuildFailed(what, reasons)
 
 
+def _explained(context: dg.AssetExecutionContext, warehouse: Warehouse, failures: Sequence[str]) -> tuple[str, ...]:
+    """The failures in the words for people; keys that may be the cause are named in the log of the run alone."""
+    keys = hot_keys.behind(warehouse, failures)
+    for key in keys:
+        say(context.log, f"  most events: {key}")
+    return hot_keys.explained(failures, keys)
+
+
 def _run_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse, plan: Plan) -> DbtOutcome:
     # Unit tests check the code, on data of their own; they belong into the test suite, not into a nightly build.
     arguments = ["build", "--exclude", "resource_type:unit_test"]
@@ -263,6 +274,7 @@ def _run_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse, plan: Plan
     # dbt takes seconds to start, and so does what comes next.
     if checks.SUITES:
         import_in_background()
+    pictures.prepare_in_background()
     return run_dbt(warehouse, arguments, target=artifacts_dir(warehouse.settings) / "target", when_done=when_done)
 
 
@@ -280,7 +292,7 @@ def _run_expectations(context: dg.AssetExecutionContext, warehouse: Warehouse) -
     if checks.SUITES:
         say(context.log, f"Great Expectations: {passed} expectations hold, {len(stopped)} do not")
     if stopped:
-        raise _failed(context, "Great Expectations failed", hot_keys.explained(warehouse, stopped))
+        raise _failed(context, "Great Expectations failed", _explained(context, warehouse, stopped))
 
 
 def _publish(warehouse: Warehouse, build: build_log.Build) -> None:

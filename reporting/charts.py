@@ -131,7 +131,7 @@ def attribution(frame: pd.DataFrame) -> alt.TopLevelMixin:
             ).properties(title=name, width=115, height=alt.Step(20))
         )
     conversions = round(frame["conversions"].sum() / frame["model"].nunique())
-    subtitle = f"Share of the {conversions:,} conversions of the latest 90 days under each model, all tenants together"
+    subtitle = f"Share of the {conversions:,} conversions of the latest four weeks under each model, all tenants"
     return _page(panels, title, subtitle, columns=len(panels), spacing=12)
 
 
@@ -152,7 +152,9 @@ def identities(frame: pd.DataFrame) -> alt.TopLevelMixin:
     )
     texts = alt.Chart(labels).mark_text(align="left", dx=4).encode(x=count, y=ids, text="label:N")
     panel = alt.layer(bars, texts).properties(width=_WIDTH * 1.5, height=alt.Step(24))
-    return _page([panel], title, f"{total:,} people with at least one event, all tenants together")
+    return _page(
+        [panel], title, f"The {total:,} people whom the last build wrote: new, active or with other ids; all tenants"
+    )
 
 
 _VISITOR = alt.Color("visitor:N", title=None, sort=["identified", "anonymous"]).scale(

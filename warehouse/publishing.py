@@ -318,5 +318,5 @@ class _Publisher:
                 raise FootfallError(
                     f"The previous version cannot be put back: {pair.name} has been changed by hand, in"
                     f" {self._names['published']} or in {self._names['next']}, since it was published.",
-                    "`footfall build --full-refresh` builds everything anew.",
+                    "`footfall build --full-refresh` rebuilds everything.",
                 )

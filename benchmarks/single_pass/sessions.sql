@@ -1,5 +1,5 @@
 -- By the session id that was sent. An event without one counts in the session of its id that is going on; where the id
--- never sends any, it is by device, anew after half an hour of silence.
+-- never sends any, it is by device, with a new one after half an hour of silence.
 WITH going_on AS (
     SELECT tenant_id, arrayJoin(units) AS unit, session_id, started_at, over_at
     FROM (

@@ -1,7 +1,7 @@
 {#
     Descriptions as comments in the warehouse, for tables that people see. dbt-clickhouse's own writes all of a table's
-    comments anew in every build; here only those that differ are written, and nearly always none does: a clone has its
-    comments. Feeds are made anew by every build and never published, so they have none.
+    comments again in every build; here only those that differ are written, and nearly always none does: a clone has its
+    comments. Feeds are made again by every build and never published, so they have none.
 #}
 {% macro clickhouse__persist_docs(relation, model, for_relation, for_columns) %}
     {%- if model.name.startswith('changed_') -%}{{ return('') }}{%- endif -%}

@@ -7,7 +7,7 @@ select
     distinct_ids_count
 from {{ ref('users') }}
 where
-    {{ written_by_this_build() }}
+    {{ of_this_build() }}
     and (events_count > {{ var('hot_person_events') }} or distinct_ids_count > {{ var('hot_person_ids') }})
 
 union all
@@ -19,4 +19,4 @@ select
     events_count,
     0 as distinct_ids_count
 from {{ ref('sessions') }}
-where {{ written_by_this_build() }} and events_count > {{ var('hot_session_events') }}
+where {{ of_this_build() }} and events_count > {{ var('hot_session_events') }}

@@ -171,19 +171,20 @@ def test_hot_keys_are_named(builds: Builds) -> None:
         ("session-location-1", "session", "session-hot"),
         ("device-location-1", "device", "device-hot"),
     } <= {(tenant, kind, key) for tenant, kind, key, *_ in hot}
-    person, session = hot_keys.largest_keys(builds.warehouse)
-    assert person == f"person {user!r} of tenant {tenant!r} ({events:,} events)"
-    assert session.startswith("session id or device 'device-hot' of tenant 'device-location-1' (")
-    told, other = hot_keys.explained(
-        builds.warehouse,
-        [
-            "sessions: Code: 241. DB::Exception: (total) memory limit exceeded: … (MEMORY_LIMIT_EXCEEDED)",
-            "x: Got 1 row",
-        ],
-    )
+    failures = [
+        "sessions: Code: 241. DB::Exception: (total) memory limit exceeded: … (MEMORY_LIMIT_EXCEEDED)",
+        "x: Got 1 row",
+    ]
+    assert hot_keys.behind(builds.warehouse, failures[1:]) == []
+    person, session = hot_keys.behind(builds.warehouse, failures)
+    assert str(person) == f"person {user!r} of tenant {tenant!r} ({events:,} events)"
+    assert str(session).startswith("session id or device 'device-hot' of tenant 'device-location-1' (")
+    told, other = hot_keys.explained(failures, [person, session])
     assert told.startswith(
-        "sessions: the warehouse has not enough memory for it; of its events most are those of person"
+        "sessions: the warehouse has not enough memory for it; of its events most are those of one person of tenant"
+        f" {tenant!r} ({events:,} events) and one session id or device of tenant 'device-location-1' ("
     )
+    assert user not in told and "device-hot" not in told, "alerts and the build log hold it"
     assert "MEMORY_LIMIT" not in told
     assert other == "x: Got 1 row"
 
@@ -195,5 +196,5 @@ def _no_key_is_hot(**limits: int) -> str:
         config=lambda **_: "",
         ref=lambda model: model,
         var=lambda name: limits[name.removeprefix("hot_")],
-        written_by_this_build=lambda: "1",
+        of_this_build=lambda: "1",
     )

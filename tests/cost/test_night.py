@@ -15,10 +15,10 @@ from benchmarks.single_pass import marts, plain_queries, view_of
 from expectations.runner import read_suites, run_suites
 from ingest.loading import load_paths
 from tests.cli.conftest import footfall_of
+from tests.cost.conftest import small_grained
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
-from warehouse.connection import Warehouse, connect
-from warehouse.ports import free_ports
+from warehouse.connection import Warehouse
 
 # A person who returns costs a granule (1024 events) for each day they were there before. So the night must be small
 # beside the number of granules, or else reading all of them would be right.
@@ -41,9 +41,6 @@ READS_MORE = {
     # new names of events are looked for in four weeks of hours, which here are half of the history
     "expectations": 0.1,
 }
-# The least that a look-up reads is a granule, 8192 rows as a rule. This history is some sixty times smaller than one
-# of which that is little, so let its granules be, too.
-SMALL_GRANULES = "<clickhouse><merge_tree><index_granularity>128</index_granularity></merge_tree></clickhouse>"
 # What the plain query of a mart answers as the mart does. Not: ids that only mappings name, and chains of merged ids
 # (identities); names for derived sessions; sums of floats.
 ANSWERS = {
@@ -79,14 +76,7 @@ class Night:
 def night(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     """Weeks of history, built and published; then one small night more. On a server of its own, with small granules."""
     folder = tmp_path_factory.mktemp("night")
-    http_port, tcp_port, ui_port = free_ports(3)
-    settings = server.settings.model_copy(
-        update={"home": folder / "home", "http_port": http_port, "tcp_port": tcp_port, "ui_port": ui_port}
-    )
-    granules = folder / "home" / "warehouse" / "config.d" / "granules.xml"
-    granules.parent.mkdir(parents=True)
-    granules.write_text(SMALL_GRANULES)
-    with connect(settings) as warehouse:
+    with small_grained(server, folder) as warehouse:
         builder = Builder(warehouse, folder / "dbt")
         days = write_days(
             folder / "landing", events_per_day=EVENTS_PER_DAY, days=DAYS + 1, first_day=date(2026, 1, 1), seed=3
@@ -298,7 +288,7 @@ def test_a_login_costs_what_its_person_did(night: Night, login_of_a_day: Login, 
         if rows >= (size["users"] if node not in READS_MORE else READS_MORE[node] * history)
     }
     assert not greedy, greedy
-    # What is summed up by day is summed up anew for that day alone.
+    # What is summed up by day is summed up again for that day alone.
     for node in ("model.footfall.session_stats_daily", "test.footfall.a_day_counts_its_sessions"):
         assert login_of_a_day.rows[node] < 0.1 * size["sessions"] < login_of_weeks.rows[node]
     # In the hours of weeks a person who was there under one id at a time is counted as before: nothing to sum up.

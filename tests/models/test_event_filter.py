@@ -1,12 +1,14 @@
 """Filters of funnel steps and retention definitions: operators, types, and where a property is looked for."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.models.macros import macro
+from cli.definition_warnings import OPERATORS, filter_problem
+from tests.models.macros import PROJECT, macro
 from warehouse.connection import Warehouse
 
 COLUMNS = [
@@ -33,6 +35,24 @@ def test_a_property_that_few_events_have_is_found_however_it_is_spelt(warehouse:
     filters: list[Any] = [{"rarity": 1}] * len(texts) + [{f"other_{number}": 1} for number in range(other_names)]
     events = [{"properties": text} for text in texts] + [{}] * other_names
     assert matches(warehouse, filters, events) == [False, True, True, True, False, False] + [False] * other_names
+
+
+def test_the_command_that_warns_of_filters_knows_the_operators_of_the_macro() -> None:
+    source = (PROJECT / "macros" / "event_filter.sql").read_text()
+    assert set(re.findall(r"condition\.operator = '([^']+)'", source)) == set(OPERATORS)
+
+
+def test_what_the_command_warns_of_matches_nothing_and_what_matches_it_does_not_warn_of(warehouse: Warehouse) -> None:
+    bad: list[Any] = [
+        {"plan": {}}, {"plan": {"in": "pro"}}, {"plan": {"like": "pro"}}, {"plan": {"==": "pro"}},
+        {"plan": {"=": "pro", "is": "pro"}},
+    ]  # fmt: skip
+    events: list[dict[str, Any]] = [{}, *({"properties": {"plan": plan}} for plan in ("pro", "", 1, ["pro"], None))]
+    pairs = [(filter_, event) for filter_ in bad for event in events]
+    assert all(filter_problem(json.dumps(filter_)) for filter_ in bad)
+    assert not any(matches(warehouse, [filter_ for filter_, _ in pairs], [event for _, event in pairs]))
+    good = [filter_ for filter_, is_match in zip(FILTERS, EXPECTED, strict=True) if is_match]
+    assert not [each for each in good if filter_problem(each if isinstance(each, str) else json.dumps(each))]
 
 
 def matches(warehouse: Warehouse, filters: list[Any], events: list[dict[str, Any]]) -> list[bool]:

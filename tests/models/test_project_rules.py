@@ -172,7 +172,7 @@ def test_an_exposure_names_tables_that_its_file_reads(
 
 
 def test_only_retention_adds_to_a_number_of_the_previous_version(models: dict[str, dict[str, Any]]) -> None:
-    """Everywhere else rows are computed anew, so that an error heals with the next change: see docs/exactness.md."""
+    """Everywhere else rows are computed again, so that an error heals with the next change: see docs/exactness.md."""
     macros = {path.stem: path.read_text() for path in (project_dir() / "macros").glob("*.sql")}
     codes = macros | {name: node["raw_code"] for name, node in models.items()}
     read_before = {

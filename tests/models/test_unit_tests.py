@@ -198,7 +198,7 @@ def test_descriptions_are_comments_in_the_warehouse_and_are_not_written_again(pr
             " AND query ILIKE '%comment%' AND query_start_time_microseconds >= {began:DateTime64(6, 'UTC')}",
             parameters={"began": began},
         ).result_rows
-    # a view is made anew, the table of people only gets rows
+    # a view is made again, the table of people only gets rows
     assert [query for (query,) in written if "users" in query] == []
 
 

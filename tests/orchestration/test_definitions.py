@@ -1,6 +1,6 @@
 """The code location as Dagster sees it, with the real dbt project.
 
-The asset graph is kept as text in asset_graph.txt. `FOOTFALL_WRITE_ASSET_GRAPH=1 pytest` with this file writes it anew.
+The asset graph is kept as text in asset_graph.txt. `FOOTFALL_WRITE_ASSET_GRAPH=1 pytest` with this file writes it.
 """
 
 import json

@@ -31,8 +31,8 @@ def test_a_build_attaches_a_picture_and_one_that_cannot_be_drawn_is_a_warning(
     # The picture is one of `users`, a table that this project does not have.
     with warehouse.client(warehouse.settings.database) as client:
         client.command(
-            "CREATE TABLE users (tenant_id String, user_id String, is_identified UInt8, distinct_ids_count UInt64)"
-            " ENGINE = MergeTree ORDER BY tenant_id AS SELECT 'north', 'ada', 1, 2"
+            "CREATE TABLE users (tenant_id String, user_id String, is_identified UInt8, distinct_ids_count UInt64,"
+            " _build_seq UInt64) ENGINE = MergeTree ORDER BY tenant_id AS SELECT 'north', 'ada', 1, 2, 2"
         )
     commit_load(warehouse, 2, "ben")
     assert footfall("build").returncode == 0

@@ -23,7 +23,10 @@ _COLUMNS = {
         tenant_id String, user_id String, session_id String, conversion_at DateTime64(6, 'UTC'), model String,
         channel String, credit Float64, credited_revenue Nullable(Decimal(18, 6))
     """,
-    "users": "tenant_id String, user_id String, is_identified UInt8, distinct_ids_count UInt64",
+    "users": "tenant_id String, user_id String, is_identified UInt8, distinct_ids_count UInt64, _build_seq UInt64",
+    "int_tenants": "tenant_id String, last_event_date Date",
+    "int_retention_definitions": "tenant_id String, retention_id String, period String",
+    "int_build_range": "tenant_id String, to_seq UInt64",
 }
 
 Fill = Callable[..., None]
@@ -94,11 +97,15 @@ def two_years(fill: Fill) -> None:
         ARRAY JOIN ['Email', 'Direct'] AS channel
         """,
     )
+    # Twice as many, half of them of earlier builds.
     fill(
         "users",
-        "tenant_id, user_id, is_identified, distinct_ids_count",
+        "tenant_id, user_id, is_identified, distinct_ids_count, _build_seq",
         """
-        SELECT concat('tenant', toString(number % 100)), toString(number), number % 2, 1 + number % 2000
-        FROM numbers(200000)
+        SELECT concat('tenant', toString(number % 100)), toString(number), number % 2, 1 + number % 2000,
+            if(number < 200000, 7, 6)
+        FROM numbers(400000)
         """,
     )
+    fill("int_tenants", "tenant_id, last_event_date", "SELECT 'tenant0', '2027-12-31'")
+    fill("int_build_range", "to_seq", "SELECT 7")

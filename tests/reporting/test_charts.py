@@ -119,7 +119,7 @@ def test_identities_say_how_many_people_have_how_many_ids() -> None:
     chart = charts.identities(pd.DataFrame({"ids": ["1", "2"], "identified": [0, 1000], "anonymous": [3000, 0]}))
     labels = chart.to_dict()["datasets"][panels(chart)[0]["layer"][1]["data"]["name"]]
     assert [row["label"] for row in labels] == ["3,000  (75.0%)", "1,000  (25.0%)"]
-    assert chart.to_dict()["title"]["subtitle"].startswith("4,000 people")
+    assert chart.to_dict()["title"]["subtitle"].startswith("The 4,000 people")
 
 
 @pytest.mark.parametrize("chart", ALL)

@@ -23,7 +23,8 @@ def test_pictures_of_a_hundred_tenants_and_two_years_stay_small(client: Client) 
     assert len(reach) == frames.PANELS * 3
     assert set(reach["is_settled"]) == {1}
     assert f"{reach['last_date'].max():%Y-%m-%d}" == "2027-12-16"
-    assert list(reach["entries"][:3]) == [199 * 30, 99 * 30, 66 * 30]
+    # The latest 90 days, of which the last 15 are not settled.
+    assert list(reach["entries"][:3]) == [199 * 75, 99 * 75, 66 * 75]
 
     triangles = frames.retention_triangles(client)
     assert list(dict.fromkeys(triangles["definition"])) == ["a", "b", "c", "d"]
@@ -34,7 +35,7 @@ def test_pictures_of_a_hundred_tenants_and_two_years_stay_small(client: Client) 
 
     credit = frames.credit_by_channel(client)
     assert len(credit) == 10
-    assert set(credit["conversions"]) == {100 * frames.DAYS / 2}
+    assert set(credit["conversions"]) == {100 * frames.CREDIT_DAYS / 2}
     assert set(credit["share"]) == {0.5}
 
     ids = frames.ids_per_person(client)
@@ -51,6 +52,7 @@ def test_pictures_of_a_hundred_tenants_and_two_years_stay_small(client: Client) 
 
 
 def test_six_tenants_have_a_panel_each(client: Client, fill: Fill) -> None:
+    fill("int_tenants", "tenant_id, last_event_date", "SELECT 'a', '2026-03-01'")
     fill(
         "session_stats_daily",
         "tenant_id, date, sessions_count",
@@ -60,6 +62,7 @@ def test_six_tenants_have_a_panel_each(client: Client, fill: Fill) -> None:
 
 
 def test_a_funnel_shows_days_that_are_settled_unless_it_has_none(client: Client, fill: Fill) -> None:
+    fill("int_tenants", "tenant_id, last_event_date", "SELECT 't', '2026-03-02'")
     fill(
         "funnel_conversions_daily",
         "tenant_id, funnel_id, entry_date, step_number, users_count, is_window_complete",
@@ -74,7 +77,34 @@ def test_a_funnel_shows_days_that_are_settled_unless_it_has_none(client: Client,
     assert dict(reach["is_settled"]) == {"new": 0, "old": 1}
 
 
+def test_the_latest_cohorts_are_days_weeks_or_months(client: Client, fill: Fill) -> None:
+    fill("int_tenants", "tenant_id, last_event_date", "SELECT 't', '2027-12-30'")
+    fill(
+        "int_retention_definitions",
+        "tenant_id, retention_id, period",
+        "SELECT 't', period, period FROM VALUES('period String', 'day', 'week', 'month')",
+    )
+    fill(
+        "retention",
+        "tenant_id, retention_id, cohort_date, period_number, users_count, retained_count, is_complete",
+        """
+        SELECT DISTINCT 't', period,
+            multiIf(period = 'day', day, period = 'week', toMonday(day), toStartOfMonth(day)), number, 10, 5, 1
+        FROM (SELECT arrayJoin(arrayMap(ago -> toDate('2027-12-30') - ago, range(700))) AS day) AS days
+        ARRAY JOIN ['day', 'week', 'month'] AS period ARRAY JOIN range(2) AS number
+        """,
+    )
+    cohorts = frames.retention_triangles(client).groupby("definition")["cohort"].agg(["count", "min"])
+    assert {definition: (row["count"], f"{row['min']:%Y-%m-%d}") for definition, row in cohorts.iterrows()} == {
+        "day": (12, "2027-12-19"),
+        "week": (12, "2027-10-11"),
+        "month": (12, "2027-01-01"),
+    }
+    assert set(frames.retention_by_definition(client)["cohorts"]) == {12}
+
+
 def test_a_share_of_nothing_is_no_share(client: Client, fill: Fill) -> None:
+    fill("int_tenants", "tenant_id, last_event_date", "SELECT 't', '2026-03-02'")
     fill(
         "retention",
         "tenant_id, retention_id, cohort_date, period_number, users_count, retained_count, is_complete",

@@ -29,7 +29,7 @@ class Store:
         return {name for (name,) in self.rows(f"SELECT name FROM system.tables WHERE database = '{database}'")}
 
     def build(self, version: int, *names: str) -> None:
-        """What dbt does in the candidate: tables are made anew, by whatever name is asked for."""
+        """What dbt does in the candidate: tables are made again, by whatever name is asked for."""
         for name in names:
             self.do(
                 f"CREATE OR REPLACE TABLE $next.{name} ENGINE = MergeTree ORDER BY id"

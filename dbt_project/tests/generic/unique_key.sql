@@ -1,6 +1,6 @@
 {#
     No two rows of the model share the key. Only keys that this build wrote are looked up, so that the test costs what
-    changed; the rest was tested by the build that wrote it. `whole`: a small table that every build writes anew.
+    changed; the rest was tested by the build that wrote it. `whole`: a small table that every build writes again.
 #}
 {% test unique_key(model, columns, whole=false) %}
     {#- all rows: the macro get_where_subquery would otherwise leave only those of this build -#}

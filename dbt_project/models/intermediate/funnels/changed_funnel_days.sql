@@ -24,7 +24,7 @@ from (
         toInt64(toUInt16(tenants._previous_last_event_date)) as previous_last_day
     from {{ ref('funnel_steps') }} as steps
     inner join {{ ref('int_tenants') }} as tenants on steps.tenant_id = tenants.tenant_id
-    -- a tenant that is new, or whose tables are all built anew, has no days from before
+    -- a tenant that is new, or whose tables are all rebuilt, has no days from before
     where steps.step_number = 1 and last_day != previous_last_day and previous_last_day > 0
 ) as funnels
 {% endcall %}

@@ -1,6 +1,6 @@
 {{ config(order_by=['tenant_id', 'funnel_id']) }}
 -- One row per funnel whose definition came, went or changed since the last build: all it ever counted is worked out
--- anew. Earlier in the graph than `funnel_steps`, so that it still finds the definitions of the last build there.
+-- again. Earlier in the graph than `funnel_steps`, so that it still finds the definitions of the last build there.
 {% set columns = {
     'tenant_id': 'String', 'funnel_id': 'String', 'step_number': 'UInt16', 'name': 'String', 'step_name': 'String',
     'event': 'String', 'event_filter': 'String', 'window_seconds': 'UInt32', 'mode': 'String'

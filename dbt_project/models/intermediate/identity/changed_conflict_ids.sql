@@ -1,5 +1,5 @@
 {{ config(order_by=['tenant_id', 'anonymous_id']) }}
--- One row per anonymous id whose conflicts can differ: it or a user it is linked to was worked out anew.
+-- One row per anonymous id whose conflicts can differ: it or a user it is linked to was worked out again.
 {% call changes() %}
 select tenant_id, distinct_id as anonymous_id
 from {{ ref('changed_identity_scope') }}

@@ -1,7 +1,7 @@
 {{ config(order_by=['tenant_id', 'distinct_id']) }}
--- One row per id whose person is worked out anew: the changed ids, everybody in their people so far, all ids that links
--- lead to from there, and everybody in the people of those. No link leads from the changed ids out of this set, so
--- working out people inside it gives what working out all of them would.
+-- One row per id whose person is worked out again: the changed ids, everybody in their people so far, all ids that
+-- links lead to from there, and everybody in the people of those. No link leads from the changed ids out of this set,
+-- so working out people inside it gives what working out all of them would.
 {% if is_rebuilt() -%}
 with facts as ({{ id_facts() }})
 

@@ -1,6 +1,6 @@
 {{ config(order_by=['tenant_id', 'retention_id']) }}
 -- One row per definition in force for a tenant, now or before this build: a tenant's own goes before the one for all
--- tenants. `is_changed`: it counts other people than before, so its cells are worked out anew as a whole.
+-- tenants. `is_changed`: it counts other people than before, so its cells are worked out again as a whole.
 {% set rule = ['kind', 'period', 'target_event', 'target_filter', 'return_event', 'return_filter'] %}
 with definitions as (
     select

@@ -1,7 +1,7 @@
 {{ config(order_by=['tenant_id', 'retention_id', 'cohort_date', 'period_number']) }}
 -- One row per cell of `retention` with the number of people who came into it, less those who left it. People whose days
 -- differ are taken out of the cells they were in and put into those they are in; of a changed definition everybody is
--- counted anew, from nothing; so is everybody if the cells are rebuilt.
+-- counted again, from nothing; so is everybody if the cells are rebuilt.
 with definitions as (
     select
         tenant_id,

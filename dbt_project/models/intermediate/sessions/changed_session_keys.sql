@@ -1,6 +1,6 @@
 {{ config(order_by=['tenant_id', 'session_key']) }}
 -- One row per session key (a session id, or a device without) whose sessions can differ, with the stretch of time to
--- cut anew. With a session id that is all of it: its own events changed, or those that it adopted. Without, it reaches
+-- cut again. With a session id that is all of it: its own events changed, or those that it adopted. Without, it reaches
 -- over every island (run of events without a long silence) that a changed event lies in or within the timeout of: no
 -- event outside can feel the change. Of a device that has begun or ceased to send session ids it is all that it did.
 {% set timeout = 'toIntervalMinute(' ~ var('session_timeout_minutes') ~ ')' %}

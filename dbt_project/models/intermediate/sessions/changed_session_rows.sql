@@ -1,6 +1,6 @@
 {{ config(order_by=['tenant_id', 'session_date', 'session_key', 'session_start']) }}
 -- One row per row of `sessions` to delete ('before') or to write ('after', with its number). A session that comes or
--- goes renumbers the later sessions of its people, so those are written anew as well.
+-- goes renumbers the later sessions of its people, so those are written again as well.
 {% call changes() %}
 with touched as (
     select tenant_id, user_id, session_start, session_id

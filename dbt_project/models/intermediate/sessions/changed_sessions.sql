@@ -1,6 +1,6 @@
 {{ config(order_by=['tenant_id', 'session_key', 'session_start']) }}
 -- One row per session whose person or facts can differ, once as it was ('before', with its person) and once as it is
--- ('after', its person still to be found): those cut anew, and those in which a moved id has sent events.
+-- ('after', its person still to be found): those cut again, and those in which a moved id has sent events.
 {% call changes() %}
 with moved_days as {{ once() }} (
     select distinct

@@ -1,5 +1,5 @@
 {{ config(order_by=['tenant_id', 'session_key', 'session_start']) }}
--- One row per session that this build cuts anew, as it was before.
+-- One row per session that this build cuts again, as it was before.
 {% call changes() %}
 select
     sessions.tenant_id as tenant_id,

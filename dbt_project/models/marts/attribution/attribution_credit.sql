@@ -1,4 +1,7 @@
-{{ config(order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id', 'model', 'session_id']) }}
+{{ config(
+    order_by=['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id', 'model', 'session_id'],
+    partition_by='toYYYYMM(conversion_at)',
+) }}
 {% do follow('changed_attribution', ['tenant_id', 'user_id', 'conversion_at', 'conversion_event_id']) %}
 -- One row per conversion, attribution model and session that gets credit for it. A conversion that no touch led to
 -- has one row per model, with no session, for Direct.
