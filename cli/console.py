@@ -1,6 +1,6 @@
 """Where the command line writes: results to stdout, progress and errors to stderr.
 
-What is printed is text as it stands. Names of files, tenants, events and checks are data: `[prod]` or `:key:` in one of
+What is printed is text as it is. Names of files, tenants, events and checks are data: `[prod]` or `:key:` in one of
 them is no markup. What is to look different is a `rich.text.Text` with a style.
 """
 

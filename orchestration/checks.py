@@ -16,7 +16,7 @@ from warehouse.connection import Warehouse
 from warehouse.publishing import UNPUBLISHED
 
 _SHOWN_ROWS = 10
-_SECONDS = 60  # of the server's time for those rows; the statement stands beside them
+_SECONDS = 60  # of the server's time for those rows; the statement is shown with them
 # A failed check shows numbers, dates and what is listed here; any other column may say who somebody is, and is shown
 # as a hash that means nothing outside its table. A model's YAML adds a column by `meta: {shown_in_checks: true}`.
 _SHOWN_TYPE = re.compile(r"(Nullable\()?(U?Int|Date|Bool|Enum|Decimal)")

@@ -28,7 +28,7 @@ class NodeResult:
 
     @property
     def ran(self) -> bool:
-        """Whether it ran at all: what stands behind a failure is skipped."""
+        """Whether it ran at all: what comes after a failure is skipped."""
         return self.status in _RAN
 
     @property

@@ -15,7 +15,7 @@ import orjson
 
 Node = Mapping[str, Any]
 
-# dbt's own macros: the version of the adapter stands for them.
+# dbt's own macros: the version of the adapter covers them.
 _BUILT_IN = {"dbt", "dbt_clickhouse"}
 # Macros that replace one of dbt's own count for every model, but for this one, which only tests use.
 _OF_TESTS = {"get_where_subquery"}

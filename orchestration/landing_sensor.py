@@ -138,7 +138,7 @@ def _result(asked: Mapping[str, _Asked], **what: Any) -> dg.SensorResult:
 def _request(instance: dg.DagsterInstance, wanted: list[str]) -> dg.RunRequest:
     """One run for all these days: over the range they span, and told into which of its days to look.
 
-    The others it records as they stand; so those among them that failed, or are being loaded, are looked into as well.
+    The others it records as they are; so those among them that failed, or are being loaded, are looked into as well.
     """
     all_days = sorted({_day(key) for key in wanted})
     span = LANDING_DAYS.get_partition_keys_in_range(dg.PartitionKeyRange(all_days[0], all_days[-1]))

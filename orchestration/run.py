@@ -115,7 +115,7 @@ def _outcome(result: "dg.ExecuteInProcessResult") -> BuildOutcome:
 
 
 def _seconds(result: "dg.ExecuteInProcessResult") -> dict[str, float]:
-    """The seconds of the parts of the build, which stand in the record of `published`."""
+    """The seconds of the parts of the build, which are in the record of `published`."""
     from orchestration.model_assets import PUBLISHED
     from orchestration.table_records import SECONDS
 

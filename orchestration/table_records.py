@@ -29,7 +29,7 @@ _INPUT_POINTER = "dagster/input_event_pointer"
 
 _ROW_COUNT, _WRITTEN, _DELETED = "dagster/row_count", "rows written", "rows deleted"
 
-# The parts of a build stand in the record of `published` under this word.
+# The parts of a build are in the record of `published` under this word.
 SECONDS = "seconds: "
 
 # Tables that tell how many of the events are of nobody.
@@ -69,7 +69,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class RawVersion:
-    """The state of a raw asset before the build began: its data version, and where that stands in Dagster's record."""
+    """The state of a raw asset before the build began: its data version, and its place in Dagster's record."""
 
     data_version: str = "INITIAL"
     storage_id: int | None = None

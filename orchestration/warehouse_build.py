@@ -222,7 +222,7 @@ def _build(build_id: str, plan: Plan) -> build_log.Build:
 
 @contextmanager
 def _failure_is_logged(warehouse: Warehouse, build_id: str) -> Iterator[None]:
-    """What ends the block badly stands in the build log, unless the swap has begun: the next command finishes it."""
+    """What ends the block badly is written to the build log, unless the swap has begun: the next command ends it."""
     try:
         yield
     except BaseException as error:

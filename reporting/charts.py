@@ -160,7 +160,7 @@ def identities(frame: pd.DataFrame) -> alt.TopLevelMixin:
 _VISITOR = alt.Color("visitor:N", title=None, sort=["identified", "anonymous"]).scale(
     domain=["identified", "anonymous"], range=[_DARK, _LIGHT]
 )
-# The darker colour stands at the bottom.
+# The darker colour is at the bottom.
 _STACKED = alt.Order("visitor:N", sort="descending")
 
 

@@ -1,4 +1,4 @@
-"""What stands beside a published table: one chart of its latest state, and a small table."""
+"""What is shown of a published table: one chart of its latest state, and a small table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ from warehouse.server import is_running, running_server
 from warehouse.server_files import USER, ServerFiles
 from warehouse.settings import Settings
 
-# What goes wrong is raised and told once, by us; the driver and what it stands on would also print it.
+# What goes wrong is raised and told once, by us; the driver and what it uses would also print it.
 for name in ("clickhouse_connect", "urllib3"):
     logging.getLogger(name).addHandler(logging.NullHandler())
 

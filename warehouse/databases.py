@@ -1,4 +1,4 @@
-"""The database people read and the one beside it: what stands in them, and the single steps of publishing.
+"""The database people read and the one beside it: what is in them, and the single steps of publishing.
 
 Which step is taken when, and what may be published, is for `warehouse.publishing` to say.
 """
@@ -50,7 +50,7 @@ SETTINGS join_use_nulls = 0
 
 @dataclass(frozen=True)
 class TableOrView:
-    """A table or view as it stands."""
+    """A table or view as it is."""
 
     uuid: UUID
     engine: str
@@ -99,7 +99,7 @@ class Databases:
             self._ddl(f"CREATE DATABASE IF NOT EXISTS {{{database}:Identifier}}")
 
     def objects(self, side: Side) -> dict[str, TableOrView]:
-        """What stands in a database, by name."""
+        """What is in a database, by name."""
         rows = self._client.query(
             "SELECT name, uuid, engine, create_table_query FROM system.tables WHERE database = {database:String}"
             " AND NOT is_temporary ORDER BY name",
@@ -163,7 +163,7 @@ class Databases:
         self._client.command(text)
 
     def drop(self, name: str, existing: TableOrView) -> None:
-        """Drops what stands beside under this name."""
+        """Drops what is beside under this name."""
         kind = {"View": "VIEW", "Dictionary": "DICTIONARY"}.get(existing.engine, "TABLE")
         # Clones count with their full size, so ClickHouse's guard against dropping much would stop us.
         self._ddl(

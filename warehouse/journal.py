@@ -94,7 +94,7 @@ class Made:
     settled_rows: int
 
     def was_changed(self, now: "Made | None") -> bool:
-        """Whether what stands there now is another object, has other columns or other rows."""
+        """Whether what is there now is another object, has other columns or other rows."""
         return (
             now is None
             or (now.uuid, now.columns) != (self.uuid, self.columns)

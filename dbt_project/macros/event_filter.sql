@@ -77,9 +77,9 @@
 {#
     The values of an event's properties as JSON text, '' if absent. `names` are those of named_properties; `events` is the
     alias of a relation with the columns of int_events. As the names are constant, a column that none of them means is
-    not even read. Properties in which no name stands (and no backslash, with which JSON could spell one) are not parsed.
-    The names are given the alias `wanted_names` where they first appear, for ClickHouse plans a subquery as often as it
-    is written; so this can be called once per select.
+    not even read. Properties that hold none of the names (and no backslash, with which JSON could spell one) are not
+    parsed. The names are given the alias `wanted_names` where they first appear, for ClickHouse plans a subquery as
+    often as it is written; so this can be called once per select.
 #}
 {% macro event_values(names, events) -%}
     {%- set telling_properties -%}

@@ -181,7 +181,7 @@
 {#
     The sessions of one session key (a session id, or a device without session ids) from its sorted event times in
     microseconds: an array of (session start, start of its island, end of its island, number in its island), in order.
-    Silence ends an island, if the key is derived; a session that goes on for too long starts again within its island.
+    Silence ends an island, if the key is derived; a session that goes on for too long is cut within its island.
 #}
 {% macro session_starts(times, derived) %}
     {%- set timeout = var('session_timeout_minutes') ~ ' * 60 * 1000000' -%}

@@ -1,4 +1,4 @@
-"""Names are data: what looks like markup in one is printed as it stands, in a pipe and on a terminal."""
+"""Names are data: what looks like markup in one is printed as it is, in a pipe and on a terminal."""
 
 import os
 import pty

@@ -152,7 +152,7 @@ PROPERTY_CASES: list[tuple[Any, dict[str, Any], bool]] = [
     ('"text"', {}, False),
     ("", {}, True),
     ("{}", {}, True),
-    # the `$` name stands in
+    # the `$` name is used instead
     ({"plan": "pro"}, {"$plan": "pro"}, True),
     ({"plan": "pro"}, {"plan": "free", "$plan": "pro"}, False),
 ]

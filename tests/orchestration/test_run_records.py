@@ -45,7 +45,7 @@ def test_the_private_parts_of_dagster_that_the_storage_stands_on_are_there() -> 
             gone += [f"{module}.{name}"] if not hasattr(found, name) else []
             gone += [f"{module}.{name}.{each}" for each in attributes if not hasattr(getattr(found, name, None), each)]
     assert gone == [], (
-        f"Dagster {dg.__version__} has moved what orchestration/run_records.py stands on: {', '.join(gone)}. Go back to"
+        f"Dagster {dg.__version__} has moved what orchestration/run_records.py uses: {', '.join(gone)}. Go back to"
         " the version in requirements.in, or follow it there; without the `storage:` lines of dagster.yaml all works,"
         " only slower."
     )

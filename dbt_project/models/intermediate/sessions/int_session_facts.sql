@@ -92,7 +92,7 @@ adopted_events as (
     {%- endif %}
 ),
 
--- What was sent with a session id on one day, is not too long and adopts nothing, is one session as it stands: nearly
+-- What was sent with a session id on one day, is not too long and adopts nothing, is one session as it is: nearly
 -- all of it. The rest is cut, adopted events by where the session's own are.
 keys_to_cut as (
     select
