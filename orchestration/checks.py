@@ -32,6 +32,16 @@ _ONLY_IN_BUILDS = re.compile(rf"\b({'|'.join(UNPUBLISHED)})")
 Evaluation = dg.AssetCheckEvaluation
 
 
+def latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> Iterator[Evaluation]:
+    """The last result of each of these checks, if it has one."""
+    for key in keys:
+        # Runs that did not come to the check are in its history, too.
+        for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=20):
+            if isinstance(record.evaluation, Evaluation):
+                yield record.evaluation
+                break
+
+
 def _slug(sentence: str) -> str:
     return re.sub(r"\W+", "_", sentence.lower()).strip("_")
 

@@ -137,6 +137,7 @@ def test_one_table_selected_builds_and_publishes_all_and_the_record_says_so(ui: 
     assert nothing.status == "SUCCESS"
     assert any(message.startswith("Nothing to build") for message in nothing.messages)
     assert ui.runs_of("people")[0] == run.id
+    assert (ui.check()["runId"], ui.check()["status"]) == (nothing.id, "SUCCEEDED"), "not skipped"
 
 
 def test_a_failed_check_leaves_the_record_of_the_tables_and_shows_what_it_found(ui: Ui) -> None:
