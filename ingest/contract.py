@@ -51,7 +51,7 @@ class Rule(BaseModel):
     merge: Paths = Field(default=[], description="Paths to JSON objects that are put together; the first one wins.")
     pairs: Paths = Field(default=[], description="Paths to lists of key and value, put in as well.")
     rest: bool = Field(default=False, description="Put in what no path mentions of the row itself.")
-    but: list[str] = Field(default=[], description="Of the rest: how names begin that are left out.")
+    but: list[str] = Field(default=[], description="How names of an object begin that are left out of it.")
     constant: str | None = Field(default=None, description="The value, whatever the row says.")
     default: str = Field(default="", description="The value where nothing is present.")
     unit: Literal["s", "ms", "us", "ns", ""] = Field(default="", description="Of a time that is a number.")

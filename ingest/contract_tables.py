@@ -81,9 +81,9 @@ def _source(rule: Rule) -> str:
         return f"{joined}, joined by `{rule.with_}`" if rule.with_ else f"{joined}, joined"
     listed = [f"`{path}`" for path in (*rule.from_, *rule.merge)] + [f"the pairs of `{path}`" for path in rule.pairs]
     if rule.rest:
-        but = f", but for {', '.join(f'`{start}…`' for start in rule.but)}" if rule.but else ""
-        listed.append(f"all that no path mentions{but}")
-    return (" and " if rule.is_object else ", ").join(listed)
+        listed.append("all that no path mentions")
+    but = f", but for {', '.join(f'`{start}…`' for start in rule.but)}" if rule.but else ""
+    return (" and " if rule.is_object else ", ").join(listed) + but
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -423,11 +423,12 @@ class _Compiled:
         if rule.rest:
             members.append(
                 f"arrayFilter(pair -> pair.1 NOT IN {self._parameter(self._mentioned())} "
-                "AND pair.2 NOT IN ('null', '\"\"') "
-                f"AND NOT arrayExists(start -> startsWith(pair.1, start), {self._parameter(rule.but)}), "
-                "JSONExtractKeysAndValuesRaw(readable))"
+                "AND pair.2 NOT IN ('null', '\"\"'), JSONExtractKeysAndValuesRaw(readable))"
             )
         all_members = members[0] if len(members) == 1 else f"arrayConcat({', '.join(members)})"
+        if rule.but:
+            starts = self._parameter(rule.but)
+            all_members = f"arrayFilter(pair -> NOT arrayExists(s -> startsWith(pair.1, s), {starts}), {all_members})"
         text = Template(_file("object")).substitute(members=all_members)
         if rule.rest:
             return text
