@@ -150,6 +150,30 @@ BEFORE = [
             lone("campaigns", "10:01:00", "ana", properties={"utm_source": "x", "utm_medium": "cpc", "gclid": "g"}),
             lone("clicks", "10:00:00", "ana", properties={"fbclid": "f"}),
             lone("clicks", "10:01:00", "ana", properties={"utm_source": "x", "utm_medium": "cpc", "gclid": "g"}),
+            # Mixpanel's and Segment's ways to say that two ids are one person
+            event("merges", "2026-01-05", "one") | {"event": "$merge", "previous_id": "other"},
+            event("merges", "2026-01-05", "new") | {"event": "alias", "previous_id": "old"},
+            # not a merge: any event may have a property of that name
+            event("merges", "2026-01-05", "ana", properties={"alias": "ben"}),
+            # spellings of what a person is
+            event("spelt", "2026-01-05", "ana", person_properties={"plan": "free", "team": "a"}),
+            event("spelt", "2026-01-06", "ana", traits={"plan": "pro"}),
+            event("spelt", "2026-01-07", "ana", properties={"$set": {"city": "Oslo"}, "$set_once": {"plan": "old"}}),
+            event("spelt", "2026-01-06", "ben", user_properties={"plan": "pro"}),
+            # of nobody, in words and without any
+            event("cookieless", "2026-01-05", "null", revenue=5),
+            event("cookieless", "2026-01-05", "", revenue=5),
+            event("cookieless", "2026-01-05", "ana"),
+            event("only nobody", "2026-01-05", "Guest"),
+            # sent again, corrected
+            event("versions", "2026-01-05", "ana", event_id="e1", revenue=5),
+            event("versions", "2026-01-05", "ana", event_id="e1", revenue=7),
+            event("versions", "2026-01-05", "ana", event_id="e2", revenue=5),
+            event("versions", "2026-01-05", "ana", event_id="e3", revenue=5, received_at="2026-01-05T10:00:01Z"),
+            # the largest amounts
+            event("rich", "2026-01-05", "ana", revenue="99999999999999999999999999999999.999999"),
+            event("rich", "2026-01-05", "ben", revenue="-99999999999999999999999999999999.999999"),
+            event("rich", "2026-01-05", "ben", revenue="0.000001"),
         ],
     ),
     File("events", "replaced.ndjson", REPLACED),
@@ -167,6 +191,14 @@ AFTER = [
     # one visitor is somebody now, the other one is nobody any more
     File("identity_mappings", "visitors.ndjson", [merge("join", "visitor", "ana")]),
     File("identity_mappings", "rest.ndjson", [merge("chain", *pair) for pair in pairwise(IDS[250:])]),
+    File(
+        "events",
+        "corrections.ndjson",
+        [
+            event("versions", "2026-01-05", "ana", event_id="e2", revenue=8),
+            event("versions", "2026-01-05", "ana", event_id="e3", revenue=9),
+        ],
+    ),
     # what comes later says that ana is an account; what is withdrawn, that dora is none
     File("events", "accounts.ndjson", [event("switch", "2026-01-01", "ana", is_identified=True)]),
     File("events", "login.ndjson", [event("switch", "2026-01-04", "phone")]),
@@ -287,6 +319,59 @@ def test_the_link_that_joined_nobody_is_kept_with_its_reason(told: Builder) -> N
     )  # fmt: skip
     reason = "the anonymous id is itself an identified id"
     assert found == [("alice", "bob", "alice", reason), ("ana", "ben", "ana", reason)]
+
+
+def test_merges_of_other_trackers_make_one_person(told: Builder) -> None:
+    found = rows(
+        told, "select arraySort(groupArray(distinct_id)) from identities where tenant_id = 'merges'"
+        " group by user_id order by user_id",
+    )  # fmt: skip
+    assert sorted(found) == [(["ana"],), (["new", "old"],), (["one", "other"],)]
+
+
+def test_attributes_have_many_spellings(told: Builder) -> None:
+    found = rows(told, "select user_id, attributes from users where tenant_id = 'spelt' order by user_id")
+    assert found == [("ana", '{"city":"Oslo","plan":"pro","team":"a"}'), ("ben", '{"plan":"pro"}')]
+
+
+def test_events_of_nobody_are_counted_by_the_hour_and_nowhere_else(told: Builder) -> None:
+    nobodys = "tenant_id in ('cookieless', 'only nobody')"
+    assert rows(told, f"select tenant_id, user_id, count() from events where {nobodys} group by all order by all") == [
+        ("cookieless", "", 2),
+        ("cookieless", "ana", 1),
+        ("only nobody", "", 1),
+    ]
+    hours = "select tenant_id, events_count, nobody_events_count, users_count from events_hourly"
+    assert rows(told, f"{hours} where {nobodys} order by tenant_id") == [
+        ("cookieless", 3, 2, 1),
+        ("only nobody", 1, 1, 0),
+    ]
+    with_people = ("identities", "users", "user_days", "sessions", "user_attribution", "attribution_credit")
+    for table in (*with_people, "funnel_events", "retention"):
+        who = "''" if table == "retention" else "user_id"
+        found = rows(told, f"select distinct tenant_id, {who} from {table} where {nobodys}")
+        assert found in ([], [("cookieless", "" if table == "retention" else "ana")]), table
+
+
+def test_of_versions_without_a_received_at_the_one_loaded_last_is_the_event(told: Builder) -> None:
+    found = rows(
+        told, "select event_id, toFloat64(revenue) from events where tenant_id = 'versions' order by event_id"
+    )
+    # e3 says when it was received, and what corrects it does not
+    assert found == [("e1", 7), ("e2", 8), ("e3", 5)]
+
+
+def test_amounts_of_38_digits_are_summed_and_credited_whole(told: Builder) -> None:
+    found = rows(told, "select user_id, toString(lifetime_value) from users where tenant_id = 'rich' order by user_id")
+    assert found == [
+        ("ana", "99999999999999999999999999999999.999999"),
+        ("ben", "-99999999999999999999999999999999.999998"),
+    ]
+    credited = rows(
+        told, "select user_id, model, toString(sum(credited_revenue)) from attribution_credit"
+        " where tenant_id = 'rich' group by all having user_id = 'ana'",
+    )  # fmt: skip
+    assert {value for _, _, value in credited} == {"99999999999999999999999999999999.999999"}
 
 
 def test_a_definition_that_becomes_weekly_leaves_the_table_of_days(told: Builder) -> None:
