@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from cli.build import _of_nobody
 from tests.cli.conftest import footfall_of
 from tests.conftest import drop
 from tests.exactness.builds import Builder, beside
@@ -351,6 +352,14 @@ def test_events_of_nobody_are_counted_by_the_hour_and_nowhere_else(told: Builder
         who = "''" if table == "retention" else "user_id"
         found = rows(told, f"select distinct tenant_id, {who} from {table} where {nobodys}")
         assert found in ([], [("cookieless", "" if table == "retention" else "ana")]), table
+
+
+def test_a_build_tells_the_share_of_events_of_nobody(told: Builder) -> None:
+    ((events,),) = rows(told, "select count() from events")
+    assert isinstance(events, int)
+    assert _of_nobody(told.warehouse) == (
+        f"3 of {events} events ({3 / events:.1%}) are of nobody: they carry no id of anybody."
+    )
 
 
 def test_of_versions_without_a_received_at_the_one_loaded_last_is_the_event(told: Builder) -> None:
