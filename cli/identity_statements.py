@@ -65,13 +65,12 @@ _PLACE = """
 _NOBODY = """
     SELECT id
     FROM (SELECT arrayJoin({ids:Array(String)}) AS id)
-    WHERE
-        trimBoth(id) = ''
-        OR trim(BOTH '"''`' FROM trimBoth(id)) = ''
-        OR lowerUTF8(trim(BOTH '"''`' FROM trimBoth(id))) IN
-        (
-            SELECT lowerUTF8(trim(BOTH '"''`' FROM distinct_id)) FROM {database:Identifier}.nobody_ids
-        )
+    WHERE lowerUTF8(trimBoth(id, ' \\t\\r\\n"''`')) IN
+    (
+        SELECT lowerUTF8(trimBoth(distinct_id, ' \\t\\r\\n"''`')) FROM {database:Identifier}.nobody_ids
+        UNION ALL
+        SELECT ''
+    )
 """
 
 
