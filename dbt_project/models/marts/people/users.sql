@@ -68,7 +68,7 @@ touches as (
     group by tenant_id, user_id
 ),
 
--- `$set` wins over `$set_once`: the last set, else the first set once
+-- what was set takes precedence over what was set once: the last set, else the first set once
 attribute_values as (
     select
         attributes.tenant_id as tenant_id,
