@@ -363,9 +363,7 @@ def test_a_build_tells_the_share_of_events_of_nobody(told: Builder) -> None:
 
 
 def test_of_versions_without_a_received_at_the_one_loaded_last_is_the_event(told: Builder) -> None:
-    found = rows(
-        told, "select event_id, toFloat64(revenue) from events where tenant_id = 'versions' order by event_id"
-    )
+    found = rows(told, "select event_id, toFloat64(revenue) from events where tenant_id = 'versions' order by event_id")
     # e3 says when it was received, and what corrects it does not
     assert found == [("e1", 7), ("e2", 8), ("e3", 5)]
 
@@ -459,7 +457,7 @@ def test_a_session_is_of_the_person_that_the_id_of_an_adopted_event_turned_out_t
         ("login", ("Email", "", 1)),
         ("payment", ("Direct", "", 0)),
         ("sign-in", ("Referral", "news.example", 1)),
-        ("hosts", ("Direct", "https://my-shop.example/", 0)),
+        ("hosts", ("Direct", "https://my-shop.example/my-shop.example", 0)),
         ("bought", ("Paid Search", "", 1)),
     ],
 )
