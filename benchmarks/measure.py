@@ -67,6 +67,7 @@ def private_warehouse() -> Iterator[Warehouse]:
     with tempfile.TemporaryDirectory(prefix="footfall-benchmark-", ignore_cleanup_errors=True) as home:
         ours = {
             "FOOTFALL_HOME": home,
+            "DAGSTER_HOME": f"{home}/dagster",  # or that of the first home would stay in the environment
             "FOOTFALL_HTTP_PORT": str(http_port),
             "FOOTFALL_TCP_PORT": str(tcp_port),
             "FOOTFALL_UI_PORT": str(ui_port),
