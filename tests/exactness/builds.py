@@ -61,12 +61,15 @@ class Builder:
             ledger.withdraw(client, raw, loads)
         del self.standing[name]
 
-    def build(self, *, full_refresh: bool = False, publish: bool = True) -> Plan:
-        """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure."""
+    def build(self, *, full_refresh: bool = False, publish: bool = True, test: bool = True) -> Plan:
+        """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure.
+
+        Without `test` the tables are only made: enough for those that are compared with tables that were tested.
+        """
         with _environment(self.warehouse.environment() | {"FOOTFALL_DBT_PROJECT_DIR": str(self.project)}):
             plan = make_plan(self.warehouse, full_refresh=full_refresh)
             begin(self.warehouse, plan)
-            self._run_dbt(["--full-refresh"] if plan.full_refresh else [])
+            self._run_dbt(["--full-refresh"] if plan.full_refresh else [], test=test)
         self.built_with = plan.project_hash
         if publish:
             self.publish()
@@ -76,9 +79,10 @@ class Builder:
         """Publish what was built last."""
         publishing.publish(self.warehouse, publishing.Version("", self.built_with))
 
-    def _run_dbt(self, more: list[str]) -> None:
+    def _run_dbt(self, more: list[str], *, test: bool) -> None:
         artifacts = artifacts_of(self.warehouse)
-        arguments = ["build", "--exclude", "resource_type:unit_test", "--project-dir", str(self.project)]
+        left_out = "resource_type:unit_test" if test else "resource_type:unit_test resource_type:test"
+        arguments = ["build", "--exclude", left_out, "--project-dir", str(self.project)]
         arguments += ["--profiles-dir", str(self.project), "--target-path", str(artifacts / "target")]
         arguments += ["--log-path", str(artifacts / "logs"), "--log-level", "none", "--no-use-colors"]
         arguments += ["--log-level-file", "none", "--no-write-json"]

@@ -272,7 +272,7 @@ def straight(told: Builder, nobodys: Path, tmp_path_factory: pytest.TempPathFact
         builder.load(file)
     loaded = footfall_of(builder.warehouse)("load", "events", "--tenant", "right", str(nobodys))
     assert loaded.returncode == 0, loaded.stderr
-    builder.build()
+    builder.build(test=False)
     yield builder
     drop(builder.warehouse)
 

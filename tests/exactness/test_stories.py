@@ -34,7 +34,7 @@ def tell(seed: int, chapters: int, builder: Builder, reordered: Builder) -> None
             builder.withdraw(name)
         if chapter.is_built:
             builder.build()
-            builder.build(full_refresh=True, publish=False)
+            builder.build(full_refresh=True, publish=False, test=False)
             assert builder.differences() == [], f"seed {seed}, chapter {number}"
     for file in in_one_file_each(list(builder.standing.values()), seed):
         reordered.load(file)
@@ -107,7 +107,7 @@ def tell_of_changes(seed: int, chapters: int, builder: Builder, project: Path) -
         if not number % 2:
             publishing.rollback(builder.warehouse)
             builder.build()
-        builder.build(full_refresh=True, publish=False)
+        builder.build(full_refresh=True, publish=False, test=False)
         assert builder.differences() == [], (
             f"seed {seed}, chapter {number}: {changes}, {'files' if is_loaded else 'no file'}"
         )

@@ -97,7 +97,7 @@ class Home:
             for file in self.not_yet_there:
                 self.undisturbed.load(file)
             self.not_yet_there.clear()
-            self.undisturbed.build()
+            self.undisturbed.build(test=False)
             disturbed = Builder(warehouse, self.folder / "disturbed")
             found = disturbed.differences(self.undisturbed)
             ours, theirs = _standing(warehouse), _standing(self.undisturbed.warehouse)
