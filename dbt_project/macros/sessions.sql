@@ -12,17 +12,10 @@
 {% macro place_in_session(events) -%}
     toUnixTimestamp64Micro({{ events }}.timestamp) as time,
     {{ place_of_event('time', events ~ '.event_id') }} as place,
-    {{ entry_place('place') }} as entry_place,
+    not (current_url = '' and host = '' and pathname = '') as has_page,
+    -- in the order of entries, events with a page come before those without
+    concat(if(has_page, '0', '1'), place) as entry_place,
     {{ names_campaign() }} as names_campaign
-{%- endmacro %}
-
-
-{#
-    The place of an event in the order in which events can be the entry of their session: those with a page come before
-    those without.
-#}
-{% macro entry_place(place) -%}
-    concat(if(current_url = '' and host = '' and pathname = '', '1', '0'), {{ place }})
 {%- endmacro %}
 
 
@@ -32,10 +25,8 @@
 {%- endmacro %}
 
 
-{# The first (or last) value of a column in a session that is not empty, by the places of events. #}
+{# The first value of a column in a session that is not empty, by the places of events. #}
 {% macro first_value_of(column) %}argMinIf({{ column }}, place, {{ column }} != ''){% endmacro %}
-
-{% macro last_value_of(column) %}argMaxIf({{ column }}, place, {{ column }} != ''){% endmacro %}
 
 
 {# Sessions of events without a session id are derived from the silence between events. #}
@@ -270,10 +261,9 @@
 
 
 {#
-    What a session says by itself, as aggregates over its events; `place` is the place of each in order, `entry_place`
-    that in the order of entries, and `names_campaign` says whether it has UTM values or click ids: all of a session's
-    are those of one event, so that two campaigns are never mixed. `events` is the relation's name: some aggregates bear
-    the name of a column that they read.
+    What a session says by itself, as aggregates over its events; of each `place_in_session` is known. Of entry and exit
+    all is that of one event, and so are UTM values and click ids, so that two campaigns are never mixed. `events` is the
+    relation's name: some aggregates bear the name of a column that they read.
 #}
 {% macro session_facts(events) %}
 tenant_id,
@@ -293,8 +283,8 @@ countIf(is_pageview) as pageviews_count,
 argMin({{ column }}, entry_place) as {{ name }},
 {% endfor -%}
 arraySort(groupUniqArrayIf(host, host != '')) as own_hosts,
-{{ last_value_of('current_url') }} as exit_url,
-{{ last_value_of('pathname') }} as exit_pathname,
+argMaxIf(current_url, place, has_page) as exit_url,
+argMaxIf(pathname, place, has_page) as exit_pathname,
 {% for column in session_first_columns() -%}
 {{ first_value_of(events ~ '.' ~ column) }} as {{ column }},
 {% endfor -%}
