@@ -51,8 +51,8 @@ WITH
             if(referrer_text != '' AND match(lower(referrer_text), {no_referrer:String}), '', referrer_text)
                 AS referrer_found,
             multiIf(
-                referring_domain_text != '',
-                    if(match(lower(referring_domain_text), {no_referrer:String}), '', referring_domain_text),
+                referring_domain_text != '' AND NOT match(lower(referring_domain_text), {no_referrer:String}),
+                    referring_domain_text,
                 referrer_found = '', '',
                 domain(referrer_found) != '', lower(domain(referrer_found)),
                 lower(extract(referrer_found, {host_of_url:String}))
