@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,20 +66,22 @@ class Builder:
 
         Without `test` the tables are only made: enough for those that are compared with tables that were tested.
         """
-        with _environment(self.warehouse.environment() | {"FOOTFALL_DBT_PROJECT_DIR": str(self.project)}):
-            plan = make_plan(self.warehouse, full_refresh=full_refresh)
-            begin(self.warehouse, plan)
-            self._run_dbt(["--full-refresh"] if plan.full_refresh else [], test=test)
-        self.built_with = plan.project_hash
+        plan = self.begin(full_refresh=full_refresh)
+        self.run(["--full-refresh"] if plan.full_refresh else [], test=test)
         if publish:
             self.publish()
         return plan
 
-    def publish(self) -> None:
-        """Publish what was built last."""
-        publishing.publish(self.warehouse, publishing.Version("", self.built_with))
+    def begin(self, *, full_refresh: bool = False) -> Plan:
+        """Make the candidate of what there is to do, for `run` to fill."""
+        with _environment(self._variables()):
+            plan = make_plan(self.warehouse, full_refresh=full_refresh)
+            begin(self.warehouse, plan)
+        self.built_with = plan.project_hash
+        return plan
 
-    def _run_dbt(self, more: list[str], *, test: bool) -> None:
+    def run(self, options: Sequence[str] = (), *, test: bool = False) -> None:
+        """Fill the candidate; `options` are dbt's. Raises AssertionError as `build` does."""
         artifacts = artifacts_of(self.warehouse)
         left_out = "resource_type:unit_test" if test else "resource_type:unit_test resource_type:test"
         arguments = ["build", "--exclude", left_out, "--project-dir", str(self.project)]
@@ -89,10 +91,18 @@ class Builder:
         self.runner = self.runner or dbtRunner()
         gc.disable()  # as in the builds' own dbt process: a fifth of its time
         try:
-            result = self.runner.invoke(arguments + more)
+            with _environment(self._variables()):
+                result = self.runner.invoke([*arguments, *options])
         finally:
             gc.enable()
         assert result.success, _failures(result)
+
+    def publish(self) -> None:
+        """Publish what was built last."""
+        publishing.publish(self.warehouse, publishing.Version("", self.built_with))
+
+    def _variables(self) -> dict[str, str]:
+        return self.warehouse.environment() | {"FOOTFALL_DBT_PROJECT_DIR": str(self.project)}
 
     def differences(self, other: "Builder | None" = None) -> list[str]:
         """Where the published tables differ: from those of another warehouse, or from this one's own candidate."""

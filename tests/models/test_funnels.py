@@ -9,8 +9,8 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.models.funnel_rule import FunnelEvent, entries_of
 from tests.models.macros import macro
+from tests.oracle.funnels import FunnelEvent, entries_of
 from warehouse.connection import Warehouse
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
