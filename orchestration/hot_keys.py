@@ -38,6 +38,14 @@ _LARGEST = (
         """,
     ),
 )
+# The same of what has been loaded, for a build that failed before those tables were there.
+_LARGEST_OF_RAW = (("distinct id", "distinct_id"), ("session id", "session_id"))
+_RAW = """
+    SELECT tenant_id AS tenant, {column:Identifier} AS key, count() AS events
+    FROM {raw:Identifier}.events
+    WHERE key != '' AND load_id IN (SELECT load_id FROM {raw:Identifier}.loads FINAL WHERE superseded_seq = 0)
+    GROUP BY tenant, key ORDER BY events DESC, tenant, key LIMIT 1
+"""
 _SPARING = {"max_threads": 1, "max_bytes_before_external_group_by": 100_000_000}
 
 
@@ -66,11 +74,16 @@ def behind(warehouse: Warehouse, failures: Sequence[str]) -> list[HotKey]:
 
 def explained(failures: Sequence[str], keys: Sequence[HotKey]) -> tuple[str, ...]:
     """The failures of a build, those of memory in a sentence that tells whose tenant the largest keys are."""
-    told = f"; of its events most are those of {' and '.join(key.unnamed for key in keys)}" if keys else ""
-    which = "; the log of the run names the keys" if keys else ""
+    told = remove = ""
+    if keys:
+        told = f"; of its events most are those of {' and '.join(key.unnamed for key in keys)}"
+        remove = (
+            "; or, if that is no real person, withdraw the files that hold it and load them without it;"
+            " the log of the run names the keys"
+        )
     return tuple(
         f"{failure.partition(':')[0]}: the warehouse has not enough memory for it{told}. Give the warehouse more"
-        f" memory; or, if that is no real person, withdraw the files that hold it and load them without it{which}"
+        f" memory{remove}"
         if _OUT_OF_MEMORY in failure
         else failure
         for failure in failures
@@ -78,18 +91,20 @@ def explained(failures: Sequence[str], keys: Sequence[HotKey]) -> tuple[str, ...
 
 
 def largest_keys(warehouse: Warehouse) -> list[HotKey]:
-    """Whoever has most events in the candidate, one per kind of key."""
+    """Whoever has most events in the candidate, or else in what is loaded, one per kind of key."""
     found = []
-    database = warehouse.settings.next_database
+    database, raw = warehouse.settings.next_database, warehouse.settings.raw_database
     with warehouse.client(database) as client:
         for kind, tables, query in _LARGEST:
             if all(warehouse.has_table(database, table) for table in tables):
                 found += [HotKey(kind, *row) for row in _rows(client, query)]
+        for kind, column in () if found else _LARGEST_OF_RAW:
+            found += [HotKey(kind, *row) for row in _rows(client, _RAW, column=column, raw=raw)]
     return found
 
 
-def _rows(client: Client, query: str) -> Sequence[Sequence[Any]]:
+def _rows(client: Client, query: str, **parameters: str) -> Sequence[Sequence[Any]]:
     try:
-        return client.query(query, settings=_SPARING).result_rows
+        return client.query(query, parameters=parameters, settings=_SPARING).result_rows
     except ClickHouseError:  # the memory may still be full: then the failure is told without names
         return []

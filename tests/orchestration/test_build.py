@@ -139,6 +139,17 @@ def test_a_build_that_runs_out_of_memory_names_the_key_that_holds_most(
     footfall: Footfall, warehouse: Warehouse, project: Path
 ) -> None:
     models = project / "models"
+    too_large = (
+        "select range(20000000 + length(user_id)) as numbers from {{ ref('MODEL') }} settings max_memory_usage = 1e8"
+    )
+    (models / "too_large.sql").write_text(too_large.replace("MODEL", "people"))
+    commit_load(warehouse, 1, "ada", "ada", "ben")
+    failed = footfall("build")
+    assert failed.returncode == 1
+    # of what was loaded, while there is no table of the days of ids
+    assert "most are those of one distinct id of tenant 'north' (2 events). Give" in failed.stderr
+    assert "distinct id 'ada' of tenant 'north' (2 events)" in failed.stdout + failed.stderr
+
     (models / "int_id_days.sql").write_text(
         "select 'north' as tenant_id, id as distinct_id, 'd:' || id as session_key, events as events_count"
         " from values('id String, events UInt64', ('kiosk', 150000), ('ada', 3))"
@@ -146,11 +157,7 @@ def test_a_build_that_runs_out_of_memory_names_the_key_that_holds_most(
     (models / "identities.sql").write_text(
         "select tenant_id, distinct_id, 'of ' || distinct_id as user_id from {{ ref('int_id_days') }}"
     )
-    (models / "too_large.sql").write_text(
-        "select user_id, range(20000000 + length(user_id)) as numbers from {{ ref('identities') }}"
-        " settings max_memory_usage = 100000000"
-    )
-    commit_load(warehouse, 1, "ada")
+    (models / "too_large.sql").write_text(too_large.replace("MODEL", "identities"))
     failed = footfall("build")
     assert failed.returncode == 1
     sentence = (
