@@ -175,7 +175,9 @@ class Laboratory:
         """`caught`, `caught late` (by what is built on top), `survived`, or `no SQL` if the mistake does not run."""
         with self._made(mutant):
             plan = self._builder.begin()
-            if not self._runs("--select", "config.materialized:view", "int_build_range", *plan.rebuild):
+            # what is rebuilt, and the feeds that it reads: they are no part of a candidate that is begun
+            feeds = [f"+{model},changed_*" for model in plan.rebuild]
+            if not self._runs("--select", "path:models/staging", "int_build_range", *plan.rebuild, *feeds):
                 return "no SQL"
             if self._differs():
                 return "caught"
