@@ -18,7 +18,7 @@ from tests.cli.conftest import ROOT, Footfall
         (("load", "events"), "Missing argument 'PATHS...'"),
         (("load", "visits", "."), "No such command 'visits'"),
         (("build", "--fast"), "No such option"),
-        (("load", "events", ".", "--map", "tenant"), "'tenant' is not of the form field=column"),
+        (("load", "events", ".", "--map", "tenant"), "'tenant' is not of the form field=path"),
     ],
 )
 def test_a_request_that_makes_no_sense_ends_with_2(footfall: Footfall, arguments: tuple[str, ...], says: str) -> None:
