@@ -14,7 +14,7 @@ KINDS = {
     ".ndjson": "lines", ".jsonl": "lines", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet",
 }  # fmt: skip
 PACKINGS = (".gz", ".zst", ".zip")
-READS = f"It reads {', '.join(KINDS)}, plain, compressed or packed ({', '.join(PACKINGS)})."
+READS = f"Footfall reads {', '.join(KINDS)}, plain, compressed or packed ({', '.join(PACKINGS)})."
 
 # Endings that Parquet compressed within itself often has; a file in Brotli has no other sign.
 _PACKED = (*PACKINGS, ".gzip", ".br", ".sz", ".snappy", ".lz4")

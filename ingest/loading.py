@@ -110,9 +110,10 @@ def load_paths(
     options.require(warehouse.settings, target)
     found = files.find([Path(path) for path in paths])
     if not found:
+        left = ", ".join(map(str, files.left_alone([Path(path) for path in paths])[:3]))
         raise UsageError(
             f"There is no file to load in {', '.join(map(str, paths))}.",
-            kinds.READS,
+            f"{kinds.READS}{f' Left alone: {left}.' * bool(left)}",
         )
     loader = Loader(warehouse, target, options, on_progress)
     raw_tables.create(warehouse)
