@@ -4,7 +4,6 @@ Whoever calls this holds the warehouse's writer lock, so rows without a row in t
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,8 +39,8 @@ from ingest.unpacking import without_mark
 from warehouse.connection import Warehouse
 from warehouse.errors import UsageError
 
-# Streams of one big file at a time; more than a server's cores are of no use, and each takes memory there.
-_STREAMS = min(os.cpu_count() or 1, 4)
+# Bytes of lines that one INSERT reads at most, as the server needs more memory the longer an INSERT goes on.
+_PART = 256 << 20
 
 Progress = Callable[[Path, int], None]
 
@@ -282,7 +281,7 @@ class Loader:
         self, path: Path, content: files.Content
     ) -> tuple[Recognition, str, reading.Statement, list[sending.Body]]:
         """The contract of most rows of a file, the INSERT for it, and the file as its data: a big one of lines in
-        several bodies, because the server works at one body with one core.
+        several bodies, because the server works at one body with one core, and with more memory the longer it is.
         """
         if content.kind in ("csv", "parquet"):
             columns = self._csv(path, content) if content.kind == "csv" else parquet_rows.columns_of(path)
@@ -296,7 +295,7 @@ class Loader:
         if content.kind == "documents":
             statement = recognition.reading(name).documents()
             return recognition, name, statement, [sending.Body(without_mark(files.chunks(path)))]
-        first, *others = files.parts(path, content, _STREAMS)
+        first, *others = files.parts(path, content, max(sending.STREAMS, -(-content.size // _PART)))
         bodies = [sending.Body(without_mark(files.chunks_of(path, content, first)))]
         bodies += [sending.Body(files.chunks_of(path, content, part), part.lines_before) for part in others]
         return recognition, name, recognition.reading(name).lines(), bodies

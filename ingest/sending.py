@@ -3,6 +3,7 @@
 Not by the driver: its INSERTs name a table, and cannot be the SELECT from their data that ours are.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -37,6 +38,10 @@ _SETTINGS = {
 }
 
 
+# INSERTs at a time; more than a server's cores are of no use, and each takes memory there.
+STREAMS = min(os.cpu_count() or 1, 4)
+
+
 @dataclass(frozen=True)
 class Body:
     """Data of one INSERT, and how many lines of the file come before it: the statement's parameter lines_before."""
@@ -53,7 +58,7 @@ def insert(
     bodies: Sequence[Body],
     stop: Callable[[], None],
 ) -> None:
-    """Runs an INSERT once for each body, all at a time, called `query_id` and their number on the server.
+    """Runs an INSERT once for each body, some at a time, called `query_id` and their number on the server.
 
     Once this returns or raises, nothing of it runs on, neither here nor there: if one INSERT fails, or Ctrl-C is
     pressed, no more is sent, and `stop` is called, which has to end the others on the server. Raises FileProblem for
@@ -69,7 +74,7 @@ def insert(
         **{f"param_{name}": str(format_bind_value(value)) for name, value in parameters.items()},
     }
     is_over = Event()
-    pool = ThreadPoolExecutor(len(bodies))
+    pool = ThreadPoolExecutor(STREAMS)
     try:
         answers = [
             pool.submit(
@@ -106,7 +111,7 @@ def _wait_for_all(pool: ThreadPoolExecutor) -> None:
     """Wait for the last thread, whoever presses Ctrl-C again: the lock that its writing needs is ours until then."""
     while True:
         try:
-            pool.shutdown()
+            pool.shutdown(cancel_futures=True)
             return
         except KeyboardInterrupt:
             continue

@@ -165,7 +165,7 @@ def test_a_big_file_goes_in_several_streams_and_every_line_keeps_its_number(
 ) -> None:
     monkeypatch.setattr(unpacking, "CHUNK", 1000)
     monkeypatch.setattr(files, "_PART", 5000)
-    monkeypatch.setattr(loading, "_STREAMS", 4)
+    monkeypatch.setattr(loading, "_PART", 20_000)
     rows = [event(event_id=str(number), note="é" * (number % 90)) for number in range(1, 1001)]
     text = ndjson(rows).replace(b'"t"', b'""', 1)
     path = desk.put("a.ndjson", text)
