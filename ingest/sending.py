@@ -91,6 +91,8 @@ def insert(
     except BaseException:
         is_over.set()
         stop()
+        _wait_for_all(pool)
+        stop()  # for one that had only just begun
         raise
     finally:
         _wait_for_all(pool)
