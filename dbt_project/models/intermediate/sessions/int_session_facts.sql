@@ -83,18 +83,18 @@ adopted_events as (
             and events.session_key = adoptions.device_key
             and events.timestamp = adoptions.timestamp
             and events.event_id = adoptions.event_id
-    {% if is_incremental() -%}
     where
-        {{ among(
-            ['tenant_id', 'event_date', 'device_key', 'timestamp', 'event_id'], 'adoptions', of='events',
-            own_columns=['tenant_id', 'event_date', 'session_key', 'timestamp', 'event_id']
-        ) }}
-    {%- endif %}
+        events.session_key in (select device_key from adoptions)
+        {% if is_incremental() -%}
+        and (events.tenant_id, events.event_date, events.session_key, events.timestamp, events.event_id) in (
+            select tenant_id, event_date, device_key, timestamp, event_id from adoptions
+        )
+        {%- endif %}
 ),
 
 -- What was sent with a session id on one day, is not too long and adopts nothing, is one session as it is: nearly
 -- all of it. The rest is cut, adopted events by where the session's own are.
-keys_to_cut as (
+keys_to_cut as {{ once() }} (
     select
         tenant_id,
         session_key
@@ -114,7 +114,9 @@ keys_to_cut as (
 events_to_cut as (
     select *
     from events
-    where {{ is_derived('session_key') }} or (tenant_id, session_key) in (keys_to_cut)
+    where
+        {{ is_derived('session_key') }}
+        or (tenant_id, session_key) in (select tenant_id, session_key from keys_to_cut)
 ),
 
 starts as (
@@ -155,7 +157,7 @@ whole_events as (
     from events
     where
         not {{ is_derived('session_key') }}
-        and (tenant_id, session_key) not in (keys_to_cut)
+        and (tenant_id, session_key) not in (select tenant_id, session_key from keys_to_cut)
 ),
 
 facts as (
