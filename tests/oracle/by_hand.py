@@ -141,6 +141,10 @@ def _conversions() -> Iterator[Row]:
         at_ = bought - timedelta(hours=number * 3)
         yield at(at_, "fan", "page", session_id=f"fan{number}", utm_source=f"s{number}")
     yield at(bought + MINUTE, "fan", "purchase", session_id="fan0", revenue=100)
+    # two touches of one moment, and no other
+    for number in range(8):
+        for which in "ab":
+            yield at(bought, f"twin{number}", "page", session_id=f"twin{number}{which}", utm_source=which)
 
 
 def _steps() -> Iterator[Row]:

@@ -38,7 +38,7 @@ def test_what_is_built_on_top_is_what_the_rules_say(laboratory: Laboratory) -> N
     [
         ("marts/people/users.sql", "'people.tenant_id = touches.tenant_id and' becomes ''"),
         ("marts/sessions/sessions.sql", "'<' becomes '<='"),
-        ("marts/attribution/user_attribution.sql", "'session_id' becomes 'toString(cityHash64(session_id))'"),
+        ("marts/attribution/user_attribution.sql", "'argMin' becomes 'argMax'"),
     ],
 )
 def test_a_mistake_in_the_sql_is_told(laboratory: Laboratory, file: str, mistake: str) -> None:
