@@ -91,6 +91,10 @@ def _visits() -> Iterator[Row]:
     # own hosts: of a later page as well
     yield at(7 * HOUR, "v11", "page", **page("/a", referrer="https://pay.second.example/"))
     yield at(7 * HOUR + MINUTE, "v11", "page", host="second.example")
+    # a login by the last event; twice, for one is missing in each tenant at most
+    for number in range(2):
+        yield at(8 * HOUR, f"v12-{number}", "page", session_id=f"login{number}")
+        yield at(8 * HOUR + MINUTE, f"v13-{number}", session_id=f"login{number}", is_identified=True)
 
 
 def _sources() -> Iterator[Row]:
@@ -143,8 +147,9 @@ def _conversions() -> Iterator[Row]:
     yield at(bought + MINUTE, "fan", "purchase", session_id="fan0", revenue=100)
     # two touches of one moment, and no other
     for number in range(8):
-        for which in "ab":
-            yield at(bought, f"twin{number}", "page", session_id=f"twin{number}{which}", utm_source=which)
+        for which, medium in (("a", "email"), ("b", "cpc")):
+            campaign = {"utm_source": which, "utm_medium": medium}
+            yield at(bought, f"twin{number}", "page", session_id=f"twin{number}{which}", **campaign)
 
 
 def _steps() -> Iterator[Row]:
