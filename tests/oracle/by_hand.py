@@ -339,7 +339,8 @@ FIRST = [
     File("retention_definitions", "definitions.ndjson", DEFINITIONS),
 ]
 THEN = [
-    File("events", "late.ndjson", in_both(_late(), "l")),
+    # in one tenant alone: what is worked out anew in it must leave the other as it is
+    File("events", "late.ndjson", [row for row in in_both(_late(), "l") if row["tenant_id"] == NORTH]),
     File("events", "steps.ndjson", in_both(list(_steps())[3:], "f")),
     File("identity_mappings", "links.ndjson", LINKS[2:]),
     File(
