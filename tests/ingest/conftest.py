@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ingest import ledger
 from ingest.loading import LoadResult, load_paths
 from warehouse.connection import Warehouse
 
@@ -77,7 +78,7 @@ class Desk:
 
     def remains(self) -> int:
         """Rows of any raw table that belong to no load in the ledger."""
-        tables = ("events", "identity_mappings", "funnel_steps", "retention_definitions", "rejected_rows")
+        tables = ("events", "identity_mappings", "funnel_steps", "retention_definitions", *ledger.OF_ALL_TABLES)
         return sum(
             self.query(f"SELECT count() AS n FROM {table} WHERE load_id NOT IN (SELECT load_id FROM loads)")[0]["n"]
             for table in tables

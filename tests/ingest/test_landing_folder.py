@@ -65,9 +65,9 @@ def test_nearer_options_take_precedence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("tenant: a\ntennant: b\n", "line 2: there is no option 'tennant'; the options are tenant and map"),
-        ("timezone: Europe/Berlin\n", "line 1: timezone is not supported yet"),
-        ("contract: posthog\n", "line 1: contract is not supported yet"),
+        ("tenant: a\ntennant: b\n", "line 2: there is no option 'tennant'; the options are tenant, map, set,"),
+        ("tenant: a\ntimezone: Berlin\n", "line 2: there is no time zone 'Berlin'"),
+        ("set:\n  colour: c\n", "line 2: events have no field 'colour' to set"),
         ("# numbers\ntenant: 0123\n", r"line 2: tenant is not text \(83\); put it in quotes"),
         ("tenant: ''\n", "line 1: tenant is empty"),
         ("map:\n  event: kind\n  colour: c\n", "line 3: events have no field 'colour'"),
