@@ -23,9 +23,9 @@ from ingest import (
     findings,
     kinds,
     ledger,
+    narrowing,
     parquet_rows,
     raw_tables,
-    reading,
     rereading,
     row_counts,
     sending,
@@ -33,6 +33,7 @@ from ingest import (
 from ingest.file_problem import FileProblem
 from ingest.findings import Findings
 from ingest.limits import is_refused, max_rejected_share
+from ingest.reading import Reading, Statement
 from ingest.recognition import Options, Recognition
 from ingest.tables import Table, table_named
 from ingest.unpacking import without_mark
@@ -267,38 +268,36 @@ class Loader:
 
     def _insert(self, client: Client, path: Path, content: files.Content, load: ledger.Load) -> ledger.Load:
         """Write the rows of a file. Returns the load with the contracts that they were read by."""
-        recognition, name, statement, bodies = self._read(path, content)
+        recognition, reading, statement, bodies = self._read(path, content)
         count = _Count(path, self._on_progress)
         counted = [replaced(body, chunks=count.counted(body.chunks)) for body in bodies]
         query_id = ledger.query_id(self._raw, load.load_id)
         parameters = rereading.parameters_of(self._raw, load) | statement.parameters
         stop = partial(self._stop, client, load.load_id)
         sending.insert(self._warehouse, query_id, statement.sql, parameters, counted, stop)
-        others = rereading.read_others(self._warehouse, client, load, recognition, name, stop)
-        return rereading.with_contract(load, recognition, [name, *others])
+        others = rereading.read_others(self._warehouse, client, load, recognition, reading, stop)
+        return rereading.with_contract(load, recognition, [reading.contract.name, *others])
 
-    def _read(
-        self, path: Path, content: files.Content
-    ) -> tuple[Recognition, str, reading.Statement, list[sending.Body]]:
-        """The contract of most rows of a file, the INSERT for it, and the file as its data: a big one of lines in
+    def _read(self, path: Path, content: files.Content) -> tuple[Recognition, Reading, Statement, list[sending.Body]]:
+        """The reading of most rows of a file, the INSERT for it, and the file as its data: a big one of lines in
         several bodies, because the server works at one body with one core, and with more memory the longer it is.
         """
         if content.kind in ("csv", "parquet"):
             columns = self._csv(path, content) if content.kind == "csv" else parquet_rows.columns_of(path)
             recognition = self._recognition(columns.names)
             self._check_header(recognition, columns.names)
-            name = recognition.general
-            statement = recognition.reading(name).columns(columns.names, columns.types)
-            return recognition, name, statement, [sending.Body(columns.stream)]
+            reading = recognition.reading(recognition.general)
+            statement = reading.columns(columns.names, columns.types)
+            return recognition, reading, statement, [sending.Body(columns.stream)]
         recognition = self._recognition()
-        name = recognition.best(files.first_rows(content))
+        rows = files.first_rows(content)
+        reading = recognition.reading(recognition.best(rows), narrowing.names_in(content.head, rows))
         if content.kind == "documents":
-            statement = recognition.reading(name).documents()
-            return recognition, name, statement, [sending.Body(without_mark(files.chunks(path)))]
+            return recognition, reading, reading.documents(), [sending.Body(without_mark(files.chunks(path)))]
         first, *others = files.parts(path, content, max(sending.STREAMS, -(-content.size // _PART)))
         bodies = [sending.Body(without_mark(files.chunks_of(path, content, first)))]
         bodies += [sending.Body(files.chunks_of(path, content, part), part.lines_before) for part in others]
-        return recognition, name, recognition.reading(name).lines(), bodies
+        return recognition, reading, reading.lines(), bodies
 
     def _csv(self, path: Path, content: files.Content) -> arrow.Columns:
         """The columns of a CSV file; one without a header has those of the contract that its first row is long for."""

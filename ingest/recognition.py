@@ -3,14 +3,14 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import available_timezones
 
 import orjson
 
 from ingest import contract as contracts_of
-from ingest import paths
+from ingest import narrowing, paths
 from ingest.contract import Contract
 from ingest.reading import Reading
 from ingest.tables import Table
@@ -108,15 +108,26 @@ class Recognition:
         """The contract that a row is read by whose tracker the warehouse found: '' if it found none."""
         return tracker or self.general
 
-    def reading(self, name: str) -> Reading:
-        """How rows of this contract are read."""
+    def reading(self, name: str, seen: frozenset[str] | None = None) -> Reading:
+        """How rows of this contract are read; with `seen` those that have no names but these."""
         found = next((c for c in self._candidates if c.name == name), self._candidates[-1])
-        return Reading(
+        mapped = tuple(self.options.mapping.values())
+        reading = Reading(
             self._changed(found),
             tuple(self._recognised),
-            tuple(self.options.mapping.values()),
+            mapped,
             self.options.tenant,
             own_tracker="" if name == self.general else name,
+        )
+        if seen is None:
+            return reading
+        names = seen.union(*(narrowing.names_of(paths.parsed(text)) for text in mapped), mapped)
+        return replace(
+            reading,
+            contract=narrowing.narrowed(reading.contract, names),
+            whole=reading.contract,
+            recognised=tuple(narrowing.narrowed(contract, names) for contract in reading.recognised),
+            left=narrowing.pattern(reading.all_paths, names),
         )
 
     def hash(self, names: Sequence[str]) -> str:

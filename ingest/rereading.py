@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 from ingest import findings, ledger, row_counts, sending
 from ingest.ledger import Load
 from ingest.limits import is_refused
+from ingest.reading import LEFT, Reading
 from ingest.recognition import Recognition, options_of
 from ingest.tables import table_named
 from warehouse.connection import Warehouse
@@ -35,10 +36,10 @@ class Reread:
         return f"{self.after.path}: {rows}, {self.after.rows_rejected:,} rejected; before {_counts(self.before)}"
 
 
-def parameters_of(raw: str, load: Load, lines_of: str = "") -> dict[str, object]:
+def parameters_of(raw: str, load: Load, lines_of: str = "", only: str = "") -> dict[str, object]:
     """What a statement that reads the rows of a load is told beside its own parameters.
 
-    `lines_of` is the load whose lines are read, '' if they come from a file.
+    `lines_of` is the load whose lines are read, '' if they come from a file; `only` is a pattern of those that are.
     """
     return {
         "raw": raw,
@@ -47,19 +48,30 @@ def parameters_of(raw: str, load: Load, lines_of: str = "") -> dict[str, object]
         "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
         "keeps_lines": str(int(lines_of != load.load_id)),
         "lines_of": lines_of,
+        "only": only,
     }
 
 
 def read_others(
-    warehouse: Warehouse, client: Client, load: Load, recognition: Recognition, done: str, stop: Callable[[], None]
+    warehouse: Warehouse,
+    client: Client,
+    load: Load,
+    recognition: Recognition,
+    done: Reading,
+    stop: Callable[[], None],
 ) -> list[str]:
-    """Read the rows of a load that are of other trackers than those of its first reading, from its lines.
+    """Read the rows that the first reading of a load left, from its lines: those in which it did not look for
+    everything, and those of other trackers.
 
-    Returns the names of their contracts. `stop` ends the statements of the load on the server.
+    Returns the names of the contracts of the latter. `stop` ends the statements of the load on the server.
     """
     raw = warehouse.settings.raw_database
-    left = [recognition.named(tracker) for tracker in findings.left_trackers(client, raw, load.load_id)]
-    names = [name for name in left if name != done]
+    own = done.contract.name
+    left = findings.left_trackers(client, raw, load.load_id)
+    if LEFT in left:
+        _read(warehouse, load, load.load_id, recognition, own, stop, only=done.left)
+        left = findings.left_trackers(client, raw, load.load_id)
+    names = [name for tracker in left if tracker != LEFT and (name := recognition.named(tracker)) != own]
     for name in names:
         _read(warehouse, load, load.load_id, recognition, name, stop)
     return names
@@ -122,7 +134,7 @@ def _read_again(warehouse: Warehouse, client: Client, before: Load) -> Reread:
 
     first = next((name for name in before.contract.split(",") if name in recognition.known), recognition.general)
     _read(warehouse, load, before.load_id, recognition, first, stop)
-    others = read_others(warehouse, client, load, recognition, first, stop)
+    others = read_others(warehouse, client, load, recognition, recognition.reading(first), stop)
     load = with_contract(load, recognition, [first, *others])
     load, reasons = row_counts.counted(client, raw, load, [before])
     if load.rows_rejected > before.rows_rejected and is_refused(table_named(load.table), load):
@@ -154,9 +166,10 @@ def _read(
     recognition: Recognition,
     name: str,
     stop: Callable[[], None],
+    only: str = "",
 ) -> None:
     raw = warehouse.settings.raw_database
     statement = recognition.reading(name).kept_lines()
-    parameters = parameters_of(raw, load, lines_of) | statement.parameters
+    parameters = parameters_of(raw, load, lines_of, only) | statement.parameters
     query_id = f"{ledger.query_id(raw, load.load_id)}-{name}"
     sending.insert(warehouse, query_id, statement.sql, parameters, [sending.Body(iter(()))], stop)

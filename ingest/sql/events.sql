@@ -17,9 +17,7 @@ WITH
             *,
             $properties AS properties_text,
             -- properties may come as text; white space around it means nothing
-            if(
-                startsWith(properties_text, '{'), properties_text, trimBoth(properties_text, ' \t\r\n')
-            ) AS own_properties,
+            trimBoth(properties_text, ' \t\r\n') AS own_properties,
             $fields
         FROM parsed
     ),

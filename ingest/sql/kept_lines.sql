@@ -1,6 +1,6 @@
--- The rows of a load that is in the warehouse already.
+-- The rows of a load that are in the warehouse already; of a pattern, if it is not empty.
 (
     SELECT line, problem, text
     FROM {raw:Identifier}.lines
-    WHERE load_id = {lines_of:String}
+    WHERE load_id = {lines_of:String} AND match(text, {only:String})
 )

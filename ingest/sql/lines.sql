@@ -6,5 +6,5 @@
         SELECT {lines_before:UInt64} + rowNumberInAllBlocks() + 1 AS line, text
         FROM input('text String')
     )
-    WHERE length(text) > 100 OR trimBoth(text, ' \t\r\n') != ''
+    WHERE length(text) > 100 OR trimBoth(if(length(text) > 100, '', text), ' \t\r\n') != ''
 )

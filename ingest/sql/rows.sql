@@ -17,8 +17,7 @@ elements AS
 (
     SELECT
         *,
-        $elements,
-        $tracker AS tracker
+        $elements
     FROM readable_rows
 ),
 parsed AS
@@ -26,6 +25,8 @@ parsed AS
     SELECT
         *,
         $documents,
+        $is_left AS is_left,
+        if(is_left, $left, $tracker) AS tracker,
         $mapped AS mapped
     FROM elements
 )

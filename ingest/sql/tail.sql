@@ -2,7 +2,7 @@
 -- for the statement that does.
 {path:String},
     reason,
-    NOT {recognises:UInt8} OR tracker = {own_tracker:String},
+    NOT is_left AND (NOT {recognises:UInt8} OR tracker = {own_tracker:String}),
     text,
     problem,
     {keeps_lines:UInt8} AND element_number = 1,
