@@ -46,7 +46,7 @@ def moment(text: str, unit: str = "", *, is_local: bool = False) -> str:
     Local times are of the zone in the parameter `timezone`; with `is_local` Unix times count those too. The parameters
     iso_time and unix_time are patterns.
     """
-    tidied = f"upper(trimBoth({text}, ' \\t\\r\\n\"'))"
+    tidied = "upper(trimBoth(other, ' \\t\\r\\n\"'))"
     for number, month in enumerate(_MONTHS, start=1):
         tidied = f"replaceOne({tidied}, ' {month} ', ' {number:02} ')"
     for _, pattern, replacement in _TIDIED:
@@ -54,17 +54,21 @@ def moment(text: str, unit: str = "", *, is_local: bool = False) -> str:
     # a leap second comes after the second before it, and 24:00 is the next day's first moment
     plain = f"replaceOne({_replaced('tidied', _NEXT_DAY, _MIDNIGHT)}, '59:60', '59:59')"
     later = "multiIf(match(tidied, '[T ]24:00'), 86400, position(tidied, '59:60') > 0, 1, 0)"
+    # Other ways to write a time are rare and take long: in a list that is empty for all other rows, for what is only
+    # behind a condition, the server may work out for every row.
     return f"""multiIf(
-        {text} = '', NULL,
         match({text}, {{iso_time:String}}), {_iso(text)},
         match({text}, {{unix_time:String}}), {_unix(text, unit, is_local=is_local)},
         arrayMap(
-            tidied -> multiIf(
-                match(tidied, {{unix_time:String}}), {_unix("tidied", unit, is_local=is_local)},
-                match({plain}, {{iso_time:String}}), addSeconds({_iso(plain)}, {later}),
-                NULL
-            ),
-            [{tidied}]
+            other -> arrayMap(
+                tidied -> multiIf(
+                    match(tidied, {{unix_time:String}}), {_unix("tidied", unit, is_local=is_local)},
+                    match({plain}, {{iso_time:String}}), addSeconds({_iso(plain)}, {later}),
+                    NULL
+                ),
+                [{tidied}]
+            )[1],
+            if({text} = '' OR match({text}, {{iso_time:String}}) OR match({text}, {{unix_time:String}}), [], [{text}])
         )[1]
     )"""
 
@@ -89,20 +93,21 @@ def amount(text: str) -> str:
 
     The seventh digit alone decides the rounding, so what comes behind it may be cut.
     """
-    tidied = _replaced(text, *_CURRENCY)
-    return f"""if(
-        {text} = '', NULL,
-        arrayMap(
-            tidied -> if(
-                match(tidied, {_literal(_NUMBER)}),
-                accurateCastOrNull(round(toDecimal256OrNull(tidied, 7), 6), 'Decimal(38, 6)'),
-                NULL
-            ),
-            [arrayMap(
-                bare -> if(match(bare, {_literal(_THOUSANDS)}), replaceAll(bare, ',', ''), bare), [{tidied}]
-            )[1]]
-        )[1]
-    )"""
+    tidied = _replaced("sent", *_CURRENCY)
+    return f"""arrayMap(
+        sent -> arrayMap(
+            bare -> arrayMap(
+                plain -> if(
+                    match(plain, {_literal(_NUMBER)}),
+                    accurateCastOrNull(round(toDecimal256OrNull(plain, 7), 6), 'Decimal(38, 6)'),
+                    NULL
+                ),
+                [if(match(bare, {_literal(_THOUSANDS)}), replaceAll(bare, ',', ''), bare)]
+            )[1],
+            [{tidied}]
+        )[1],
+        if({text} = '', [], [{text}])
+    )[1]"""
 
 
 def _replaced(text: str, pattern: str, replacement: str) -> str:

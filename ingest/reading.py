@@ -236,7 +236,7 @@ class _Compiled:
         """The rows of the source, with the documents that paths lead into."""
         return Template(_file("rows")).substitute(
             source=self._source,
-            repaired=Template(_file("repaired")).substitute(text="text"),
+            repaired=Template(_file("repaired")).substitute(text="refused"),
             elements=self._elements(),
             documents=",\n            ".join(self._documents.expressions),
             is_left="match(text, {left:String})" if self._reading.left else "0",
@@ -391,7 +391,7 @@ class _Compiled:
             known, meant = self._parameter(list(rule.words)), self._parameter(list(rule.words.values()))
             text = f"transform({text}, {known}, {meant}, {text})"
         if rule.default:
-            text = f"if({text} = '', {self._parameter(rule.default)}, {text})"
+            text = f"multiIf({text} = '', {self._parameter(rule.default)}, {text})"
         return text
 
     def _first_present(self, name: str, rule: Rule, fallback: str = "''") -> str:
@@ -506,8 +506,8 @@ def _first(texts: Sequence[str], fallback: str = "''") -> str:
 
 def _utm(name: str) -> str:
     """A UTM value as it was sent, else from the address of the page; decoded."""
-    sent = f"if({name}_text = '', extractURLParameter(utm_url, '{name}'), {name}_text)"
-    return f"toValidUTF8(decodeURLFormComponent({sent}))"
+    sent = f"multiIf({name}_text != '', {name}_text, utm_url = '', '', extractURLParameter(utm_url, '{name}'))"
+    return f"multiIf(match({sent}, '[%+]'), toValidUTF8(decodeURLFormComponent({sent})), {sent})"
 
 
 def _last_name(path: paths.Path) -> str:

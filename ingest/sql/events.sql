@@ -46,7 +46,7 @@ WITH
                 ),
                 map()
             ) AS click_ids_found,
-            if(referrer_text != '' AND match(lower(referrer_text), {no_referrer:String}), '', referrer_text)
+            multiIf(referrer_text != '' AND match(lower(referrer_text), {no_referrer:String}), '', referrer_text)
                 AS referrer_found,
             multiIf(
                 referring_domain_text != '' AND NOT match(lower(referring_domain_text), {no_referrer:String}),
@@ -120,11 +120,11 @@ WITH
             $spare_count + notEmpty(unreadable_fields) AS spare_fields
         FROM typed
     ),
-    -- Nothing is lost: what no column holds is kept inside the properties. Few rows have any of it, and each step
-    -- below is computed for those alone.
+    -- Nothing is lost: what no column holds is kept inside the properties. Few rows have any of it: for all others
+    -- each step below is given nothing to look at.
     with_pairs AS
     (
-        SELECT *, if(spare_fields + has_unknown_fields > 0, JSONExtractKeysAndValuesRaw(readable), []) AS pairs
+        SELECT *, JSONExtractKeysAndValuesRaw(if(spare_fields + has_unknown_fields > 0, readable, '')) AS pairs
         FROM judged
     ),
     -- known_fields[i] is the field that known[i] spells, the better spellings of a field come first in known; so
@@ -167,7 +167,7 @@ WITH
     ),
     with_present AS
     (
-        SELECT *, if(notEmpty(more), JSONExtractKeys(own_properties), []) AS present
+        SELECT *, JSONExtractKeys(if(notEmpty(more), own_properties, '')) AS present
         FROM with_more
     ),
     -- what the properties say as well, word for word, is not said twice
@@ -175,7 +175,7 @@ WITH
     (
         SELECT
             *,
-            if(hasAny(present, more.1), JSONExtractKeysAndValuesRaw(own_properties), []) AS clashes
+            JSONExtractKeysAndValuesRaw(if(hasAny(present, more.1), own_properties, '')) AS clashes
         FROM with_present
     ),
     with_added AS
@@ -215,7 +215,7 @@ SELECT
     -- the hash of the row: no contract ever changes it
     multiIf(
         event_id_text != '', event_id_text,
-        element_number = 1, lower(hex(sipHash128(text))),
+        element_number = 1, lower(hex(sipHash128(if(event_id_text = '', text, '')))),
         lower(hex(sipHash128(text, element_number)))
     ),
     toDate(assumeNotNull(happened_at)),

@@ -8,8 +8,15 @@ readable_rows AS
 (
     SELECT
         *,
-        -- a parser that finds no names has refused the text, or there are none
-        if(empty(own_keys) AND problem = '' AND NOT isValidJSON(text), $repaired, text) AS readable,
+        -- A parser that finds no names has refused the text, or there are none. Asked for in a list that is empty for
+        -- all other rows: what is only behind a condition, the server may work out for every row.
+        arrayConcat(
+            arrayMap(
+                refused -> if(isValidJSON(refused), refused, $repaired),
+                if(empty(own_keys) AND problem = '', [text], [])
+            ),
+            [text]
+        )[1] AS readable,
         if(empty(own_keys), JSONExtractKeys(readable), own_keys) AS keys
     FROM source_rows
 ),
