@@ -19,11 +19,13 @@ _HIDDEN = r"\\u00"
 
 
 def names_in(head: bytes, rows: Iterable[Any]) -> frozenset[str] | None:
-    """The names in a file's first rows, at any depth; None if its bytes hide some."""
+    """The names in a file's first rows, at any depth; None if its bytes hide some, or there is no row to look at."""
     if re.search(_HIDDEN.encode(), head):
         return None
     found: set[str] = set()
     waiting = list(rows)
+    if not waiting:
+        return None
     while waiting:
         one = waiting.pop()
         if isinstance(one, Mapping):

@@ -238,7 +238,7 @@ class _Compiled:
             source=self._source,
             repaired=Template(_file("repaired")).substitute(text="refused"),
             elements=self._elements(),
-            documents=",\n            ".join(self._documents.expressions),
+            documents="".join(f"{expression},\n            " for expression in self._documents.expressions),
             is_left="match(text, {left:String})" if self._reading.left else "0",
             left=f"'{LEFT}'",
             tracker=self._tracker(),

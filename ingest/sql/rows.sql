@@ -31,7 +31,7 @@ parsed AS
 (
     SELECT
         *,
-        $documents,
+        $documents
         $is_left AS is_left,
         if(is_left, $left, $tracker) AS tracker,
         $mapped AS mapped
