@@ -2,16 +2,18 @@
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 from dbt.cli.main import dbtRunner
 
-from ingest import ledger, raw_tables
+from ingest import ledger, raw_tables, rereading
+from ingest.contract import BUNDLED, GENERAL
 from ingest.loading import load_paths
 from orchestration.plan import Plan, begin, make_plan
 from orchestration.project import artifacts_dir
@@ -60,6 +62,28 @@ class Builder:
             assert loads, f"nothing stands of {name}"
             ledger.withdraw(client, raw, loads)
         del self.standing[name]
+
+    def read_again(self) -> int:
+        """Read the lines of all loads again whose contract says something else, as a build does first. Returns how
+        many there were.
+        """
+        with self.warehouse.client() as client:
+            again = list(rereading.read_again(self.warehouse, client))
+        assert not any(load.problem for load in again), again
+        return len(again)
+
+    @contextmanager
+    def misreading(self, fields: Collection[str]) -> Iterator[None]:
+        """While this lasts, the general contract lacks these fields."""
+        contract = yaml.safe_load((BUNDLED / f"{GENERAL}.yml").read_text(encoding="utf-8"))
+        contract["fields"] = {name: rule for name, rule in contract["fields"].items() if name not in fields}
+        own = self.warehouse.settings.home / "contracts" / f"{GENERAL}.yml"
+        own.parent.mkdir(exist_ok=True)
+        own.write_text(yaml.safe_dump(contract), encoding="utf-8")
+        try:
+            yield
+        finally:
+            own.unlink()
 
     def build(self, *, full_refresh: bool = False, publish: bool = True, test: bool = True) -> Plan:
         """Build and test the candidate, and publish it. Raises AssertionError with what dbt says of each failure.

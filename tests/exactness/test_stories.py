@@ -17,6 +17,8 @@ from warehouse.connection import Warehouse
 # A fixed set for every run; `python -m tests.exactness` tells many more.
 SEEDS = [2, 38]
 CHAPTERS = 3
+# Fields on which identity, sessions, attribution and people hang.
+MISREAD = ("anonymous_id", "session_id", "utm_source", "revenue", "attributes_set")
 
 
 @pytest.fixture
@@ -28,11 +30,18 @@ def other_warehouse(warehouse: Warehouse) -> Iterator[Warehouse]:
 
 def tell(seed: int, chapters: int, builder: Builder, reordered: Builder) -> None:
     """Tell a story; after each build compare with the rules and with a full rebuild, in the end with one load of all in
-    another order.
+    another order. What the first files say of these fields is not understood until the second chapter.
     """
     for number, chapter in enumerate(story(seed, chapters), start=1):
-        for file in chapter.files:
-            builder.load(file)
+        if number == 1:
+            with builder.misreading(MISREAD):
+                for file in chapter.files:
+                    builder.load(file)
+                builder.build(test=False)
+            assert builder.read_again() > 0
+        else:
+            for file in chapter.files:
+                builder.load(file)
         for name in chapter.withdrawn:
             builder.withdraw(name)
         if chapter.is_built:
