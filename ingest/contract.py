@@ -278,8 +278,7 @@ def _inside(rule: Rule, properties: str) -> Rule:
 
 def _mapped(rule: Rule | None, text: str) -> Rule:
     """The rule with this path before its own."""
-    path = paths.parsed(text)
-    own = [text] if len(path) == 1 else [paths.text_of((text,)), text]
+    own = [paths.text_of(path) for path in paths.alternatives(text)]
     if rule is None or rule.join or rule.constant is not None:
         return Rule.model_validate(own)
     if rule.first_of:

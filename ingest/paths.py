@@ -61,6 +61,15 @@ def parsed(text: str) -> Path:
     return tuple(steps)
 
 
+def alternatives(text: str) -> list[Path]:
+    """What a user's path may mean: the name of one column, whatever characters it has, or a way into the row."""
+    try:
+        path = parsed(text)
+    except UsageError:
+        return [(text,)]
+    return [path] if len(path) == 1 else [(text,), path]
+
+
 def _step(found: re.Match[str]) -> Step:
     if found["place"] is not None:
         return Place(int(found["place"]))

@@ -196,7 +196,7 @@ class _Compiled:
         self._rules = reading.contract.fields
         self._whole = reading.whole or reading.contract
         self._source = source
-        self._mapped = [_alternatives(text) for text in reading.mapped]
+        self._mapped = [paths.alternatives(text) for text in reading.mapped]
         self._documents = _Documents(
             [*reading.all_paths, *(path for paths_ in self._mapped for path in paths_)], reading.contract.each
         )
@@ -513,12 +513,6 @@ def _utm(name: str) -> str:
 def _last_name(path: paths.Path) -> str:
     last = path[-1]
     return last.name if isinstance(last, paths.Named) else next(str(s) for s in reversed(path) if isinstance(s, str))
-
-
-def _alternatives(text: str) -> list[paths.Path]:
-    """What a user's path may mean: a way into the row, or the name of one column that has dots in it."""
-    path = paths.parsed(text)
-    return [path] if len(path) == 1 else [(text,), path]
 
 
 def _tuple_type(names: Sequence[str]) -> str:

@@ -121,7 +121,7 @@ class Recognition:
         )
         if seen is None:
             return reading
-        names = seen.union(*(narrowing.names_of(paths.parsed(text)) for text in mapped), mapped)
+        names = seen.union(*(narrowing.names_of(path) for text in mapped for path in paths.alternatives(text)))
         return replace(
             reading,
             contract=narrowing.narrowed(reading.contract, names),
@@ -144,7 +144,7 @@ class Recognition:
 
     def has_column(self, path: str) -> bool:
         """Whether a user's path begins with the name of a column of the file, or is one."""
-        return path in self.columns or str(paths.parsed(path)[0]) in self.columns
+        return any(str(way[0]) in self.columns for way in paths.alternatives(path))
 
     @property
     def known_names(self) -> set[str]:

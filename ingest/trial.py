@@ -111,7 +111,7 @@ def _parts(client: Client, aside: Warehouse, load: ledger.Load) -> list[Part]:
     for name, rows in counts:
         reading = recognition.reading(name)
         statement = reading.paths_found()
-        given = {**statement.parameters, "raw": raw, "lines_of": load.load_id}
+        given = {**statement.parameters, "raw": raw, "lines_of": load.load_id, "only": ""}
         (numbers,) = client.query(statement.sql, parameters=given).first_row
         listed = [(field, text) for field, rule in reading.contract.fields.items() for text in rule.texts]
         found = [Found(field, text, int(n)) for (field, text), n in zip(listed, numbers, strict=True)]

@@ -47,7 +47,7 @@ _TENANTS_OF = """
         count() AS events,
         max(timestamp) AS newest_event,
         countIf(
-            if(received_at = timestamp, toDateTime64({day:String}, 6, 'UTC'), received_at) >= timestamp + INTERVAL 1 DAY
+            coalesce(received_at, toDateTime64({day:String}, 6, 'UTC')) >= timestamp + INTERVAL 1 DAY
         ) / count() AS late
     FROM {raw:Identifier}.events
     WHERE load_id IN {load_ids:Array(String)}

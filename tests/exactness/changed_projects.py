@@ -69,7 +69,7 @@ EDITS = [
     Edit("nobody_ids.csv", "undefined\n", "undefined\na4\n"),
     Edit("funnel_definitions.csv", "ordered", "unordered"),
     # the SQL of a mart, and of a table of state
-    Edit("events_hourly.sql", "uniqExact(identities.user_id)", "uniqExact(counts.distinct_id)"),
+    Edit("events_hourly.sql", "uniqExactIf(identities.user_id,", "uniqExactIf(counts.distinct_id,"),
     Edit("int_conversions.sql", "    event,\n    revenue,\n    {{", "    lower(event) as event,\n    revenue,\n    {{"),
     # how tables are stored
     Edit("user_days.sql", "order_by=['tenant_id', 'user_id', 'date']", "order_by=['tenant_id', 'date', 'user_id']"),
