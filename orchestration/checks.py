@@ -37,8 +37,17 @@ def latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> It
     for key in keys:
         # Runs that did not come to the check are in its history, too.
         for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=20):
-            if isinstance(record.evaluation, Evaluation):
-                yield record.evaluation
+            found = record.evaluation
+            if isinstance(found, Evaluation):
+                # Without its target: that is the materialization before its own build's, and this is of what is read.
+                yield Evaluation(
+                    asset_key=found.asset_key,
+                    check_name=found.check_name,
+                    passed=found.passed,
+                    metadata=found.metadata,
+                    severity=found.severity,
+                    description=found.description,
+                )
                 break
 
 
