@@ -14,13 +14,15 @@ import orjson
 from ingest import paths
 from ingest.contract import Contract, Rule
 
-# A name that is written with escapes is hidden: rows with any of these are left as well.
-_HIDDEN = r"\\u00"
+# A name that is written with escapes is hidden: rows with any of these are left as well. Letters, digits and signs of
+# ASCII are written so by nobody without need, all others by many.
+_HIDDEN_ASCII = r"\\u00[2-7]"
+_HIDDEN = r"\\u"
 
 
 def names_in(head: bytes, rows: Iterable[Any]) -> frozenset[str] | None:
     """The names in a file's first rows, at any depth; None if its bytes hide some, or there is no row to look at."""
-    if re.search(_HIDDEN.encode(), head):
+    if re.search(_HIDDEN_ASCII.encode(), head):
         return None
     found: set[str] = set()
     waiting = list(rows)
@@ -50,8 +52,14 @@ def names_of(path: paths.Path) -> set[str]:
 def pattern(all_paths: Iterable[paths.Path], seen: frozenset[str]) -> str:
     """The pattern of rows with a name of these paths that is none of the seen ones."""
     unseen = sorted(set().union(*(names_of(path) for path in all_paths)) - seen)
+    hidden = _HIDDEN_ASCII if all(name.isascii() for name in unseen) else _HIDDEN
     # inside of a text that is JSON itself, a backslash stands before the quote
-    return f'"(?:{"|".join(map(_escaped, unseen))})\\\\*"|{_HIDDEN}' if unseen else _HIDDEN
+    return f'"{any_of(unseen)}\\\\*"|{hidden}' if unseen else hidden
+
+
+def any_of(words: Iterable[str]) -> str:
+    """The pattern of a text with any of these words."""
+    return f"(?:{'|'.join(map(_escaped, words))})"
 
 
 def _escaped(name: str) -> str:

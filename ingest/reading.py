@@ -15,6 +15,7 @@ import orjson
 
 from ingest import moments, nobody, paths, raw_tables
 from ingest.contract import Contract, Rule, meaning, signatures
+from ingest.narrowing import any_of
 from ingest.tables import CLICK_IDS, EVENTS, IDS, MOMENTS, OBJECTS, TABLES, UTMS
 
 SQL_FOLDER = Path(__file__).with_name("sql")
@@ -239,7 +240,7 @@ class _Compiled:
             repaired=Template(_file("repaired")).substitute(text="refused"),
             elements=self._elements(),
             documents="".join(f"{expression},\n            " for expression in self._documents.expressions),
-            is_left="match(text, {left:String})" if self._reading.left else "0",
+            is_left="multiMatchAny(text, [{left:String}])" if self._reading.left else "0",
             left=f"'{LEFT}'",
             tracker=self._tracker(),
             mapped=self._mapped_bits(),
@@ -451,15 +452,15 @@ class _Compiled:
         if rule.rest:
             return text
         # nearly no row has any of them
-        names = self._parameter([_last_name(path) for path in rule.all_paths])
-        return f"if(multiSearchAny(readable, {names}), {text}, '')"
+        names = self._parameter(any_of(_last_name(path) for path in rule.all_paths))
+        return f"if(multiMatchAny(readable, [{names}]), {text}, '')"
 
     def _event_markers(self, outer: Sequence[tuple[str, str]], parameters: Parameters) -> dict[str, str]:
         """The markers that only events have."""
         click_rules = {name: self._rules[name] for name in CLICK_IDS if name in self._rules}
         parameters["click_id_names"] = list(CLICK_IDS)
-        parameters["click_id_words"] = sorted(
-            {*CLICK_IDS, *(_last_name(path) for rule in click_rules.values() for path in rule.all_paths)}
+        parameters["click_id_words"] = any_of(
+            sorted({*CLICK_IDS, *(_last_name(path) for rule in click_rules.values() for path in rule.all_paths)})
         )
         values = []
         for name in CLICK_IDS:

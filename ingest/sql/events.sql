@@ -40,7 +40,7 @@ WITH
             if(position(current_url_text, 'utm_') > 0, current_url_text, '') AS utm_url,
             $utms,
             if(
-                multiSearchAny(readable, {click_id_words:Array(String)}),
+                multiMatchAny(readable, [{click_id_words:String}]),
                 mapFilter(
                     (name, value) -> value != '', mapFromArrays({click_id_names:Array(String)}, [$click_id_values])
                 ),

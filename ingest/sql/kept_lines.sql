@@ -2,5 +2,5 @@
 (
     SELECT line, problem, text
     FROM {raw:Identifier}.lines
-    WHERE load_id = {lines_of:String} AND match(text, {only:String})
+    WHERE load_id = {lines_of:String} AND ({only:String} = '' OR multiMatchAny(text, [{only:String}]))
 )
