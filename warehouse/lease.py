@@ -175,7 +175,8 @@ class Lease:
             with suppress(ClickHouseError, FootfallError, OSError):
                 if not self._is_alive() and not self.is_lost and not self._ended.is_set():
                     self.is_lost = True
-                    os.kill(os.getpid(), signal.SIGINT)  # what it still writes would get in the other one's way
+                    # what it still writes would get in the other one's way
+                    os.kill(os.getpid(), _ending_signal())
                     return
 
     def _is_alive(self) -> bool:
@@ -255,3 +256,8 @@ def _refusal(holder: Holder | None, now: datetime) -> FootfallError:
         f"Wait for it to end, or end it, and run this again. Its last sign of life came {silent:.0f} s ago; if its"
         f" machine is gone, its lease ends {holder.stale_after.total_seconds():.0f} s after that.",
     )
+
+
+def _ending_signal() -> signal.Signals:
+    """What ends this process: Ctrl-C, unless it is ignored, as a shell has it for commands in the background."""
+    return signal.SIGTERM if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else signal.SIGINT

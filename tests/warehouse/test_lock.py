@@ -22,6 +22,7 @@ from warehouse.settings import Settings
 
 # Says "held" once it holds the lock, then waits for a line; what it then does is the second argument.
 HOLDER = """
+import signal
 import sys
 from warehouse import lease, publishing
 from warehouse.connection import connect
@@ -29,6 +30,9 @@ from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 lease.STALE_SECONDS = float(sys.argv[1])
+# whatever the process that runs the tests was begun with
+handler = signal.default_int_handler if sys.argv[3] == "SIG_DFL" else signal.SIG_IGN
+signal.signal(signal.SIGINT, handler)
 try:
     with connect(get_settings()) as warehouse, exclusive(warehouse, "load events"):
         print("held", flush=True)
@@ -41,11 +45,13 @@ except FootfallError as error:
 
 
 @contextmanager
-def holder(warehouse: Warehouse, home: Path, stale: float = 60, then: str = "") -> Iterator[subprocess.Popen[str]]:
+def holder(
+    warehouse: Warehouse, home: Path, stale: float = 60, then: str = "", interrupts: str = "SIG_DFL"
+) -> Iterator[subprocess.Popen[str]]:
     """A process of another home (or of this one) that writes to the same server."""
     environment = os.environ | warehouse.environment() | {"FOOTFALL_HOME": str(home)}
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(stale), then], env=environment, text=True,
+        [sys.executable, "-c", HOLDER, str(stale), then, interrupts], env=environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
@@ -139,12 +145,16 @@ def test_a_writer_that_slept_too_long_publishes_nothing(store: Store, tmp_path: 
     assert store.versions("users") == [1]
 
 
-def test_a_writer_that_slept_too_long_is_interrupted_at_what_it_does(warehouse: Warehouse, tmp_path: Path) -> None:
-    with holder(warehouse, tmp_path / "elsewhere", stale=2) as process:
+@pytest.mark.parametrize(("interrupts", "ended"), [("SIG_DFL", 1), ("SIG_IGN", -signal.SIGTERM)])
+def test_a_writer_that_slept_too_long_is_interrupted_at_what_it_does(
+    warehouse: Warehouse, tmp_path: Path, interrupts: str, ended: int
+) -> None:
+    # A shell has commands in the background ignore Ctrl-C.
+    with holder(warehouse, tmp_path / "elsewhere", stale=2, interrupts=interrupts) as process:
         process.send_signal(signal.SIGSTOP)
         with exclusive(warehouse, "build", wait_seconds=60):
             process.send_signal(signal.SIGCONT)
-            assert process.wait(60) == 1  # without a line on its stdin
+            assert process.wait(60) == ended  # without a line on its stdin
 
 
 def test_nothing_is_committed_without_the_lease(
