@@ -25,6 +25,7 @@ from ingest import (
     ledger,
     narrowing,
     parquet_rows,
+    paths,
     raw_tables,
     rereading,
     row_counts,
@@ -172,11 +173,11 @@ class Loader:
                 raise FileProblem("the file is empty, not one byte", "Export it again.")
             load = ledger.begun(client, self._raw, load)
             has_begun = True
-            load = self._insert(client, path, content, load)
+            load, columns = self._insert(client, path, content, load)
             if files.state_of(path) != before:
                 raise FileProblem("the file changed while it was being loaded", "Load it again.")
             found = findings.of_load(client, self._raw, load.load_id)
-            self._require_mapped(found)
+            self._require_mapped(found, columns)
             load, reasons = row_counts.counted(client, self._raw, load, superseded)
             corrected = row_counts.corrected(client, self._raw, load, superseded)
         except FileProblem as problem:
@@ -266,8 +267,10 @@ class Loader:
         options = orjson.dumps([self._table.name, self._options.text(), partition])
         return hashlib.sha256(of_file.encode() + options).hexdigest()
 
-    def _insert(self, client: Client, path: Path, content: files.Content, load: ledger.Load) -> ledger.Load:
-        """Write the rows of a file. Returns the load with the contracts that they were read by."""
+    def _insert(
+        self, client: Client, path: Path, content: files.Content, load: ledger.Load
+    ) -> tuple[ledger.Load, Sequence[str]]:
+        """Write the rows of a file. Returns the load with the contracts it was read by, and the columns of the file."""
         recognition, reading, statement, bodies = self._read(path, content)
         count = _Count(path, self._on_progress)
         counted = [replaced(body, chunks=count.counted(body.chunks)) for body in bodies]
@@ -276,7 +279,7 @@ class Loader:
         stop = partial(self._stop, client, load.load_id)
         sending.insert(self._warehouse, query_id, statement.sql, parameters, counted, stop)
         others = rereading.read_others(self._warehouse, client, load, recognition, reading, stop)
-        return rereading.with_contract(load, recognition, [reading.contract.name, *others])
+        return rereading.with_contract(load, recognition, [reading.contract.name, *others]), recognition.columns
 
     def _read(self, path: Path, content: files.Content) -> tuple[Recognition, Reading, Statement, list[sending.Body]]:
         """The reading of most rows of a file, the INSERT for it, and the file as its data: a big one of lines in
@@ -302,7 +305,7 @@ class Loader:
     def _csv(self, path: Path, content: files.Content) -> arrow.Columns:
         """The columns of a CSV file; one without a header has those of the contract that its first row is long for."""
         header = csv_rows.header_of(content.head)
-        names = self._recognition(["?"]).columns_without_header(header)
+        names = self._recognition().columns_without_header(header)
         return csv_rows.columns_of(files.chunks(path), content.head, names or header, has_header=not names)
 
     def _recognition(self, columns: Sequence[str] = ()) -> Recognition:
@@ -322,9 +325,11 @@ class Loader:
                 "Put a header on top, or say which column is which: --map field=column.",
             )
 
-    def _require_mapped(self, found: Findings) -> None:
-        """A path of the user's own that no row has is a mistake; a null there is fine."""
+    def _require_mapped(self, found: Findings, columns: Sequence[str]) -> None:
+        """A path of the user's own that no row has is a mistake; a null is none, nor is a column without values."""
         for number, path in enumerate(self._options.mapping.values()):
+            if any(len(way) == 1 and way[0] in columns for way in paths.alternatives(path)):
+                continue
             if found.rows and not found.mapped >> number & 1:
                 raise FileProblem(
                     f"no row of it has {path!r}, which --map (or a footfall.yml) names",
