@@ -46,14 +46,15 @@ def run_build(*, full_refresh: bool) -> None:
 
 
 def _of_nobody(warehouse: Warehouse) -> str:
-    """The share of published events that carry no id that means anybody; empty if there are none."""
+    """The share of new events that carry no id that means anybody; empty if there are none."""
     from orchestration import nobodys_events
 
     with warehouse.client() as client:
-        of_nobody, events = nobodys_events.count(client, warehouse.settings.database)
+        of_nobody, events = nobodys_events.count(client, warehouse)
     if not of_nobody:
         return ""
-    return f"{of_nobody:,} of {events:,} events ({of_nobody / events:.1%}) are of nobody: they carry no id of anybody."
+    share = f"{of_nobody:,} of {events:,} new events ({of_nobody / events:.1%})"
+    return f"{share} are of nobody: they carry no id of anybody."
 
 
 def run_dry(*, full_refresh: bool) -> None:

@@ -32,7 +32,7 @@ _ROW_COUNT, _WRITTEN, _DELETED = "dagster/row_count", "rows written", "rows dele
 # The parts of a build are in the record of `published` under this word.
 SECONDS = "seconds: "
 
-# Tables that tell how many of the events are of nobody.
+# Tables that tell how many of the new events are of nobody.
 _TABLES_OF_EVENTS = {"events", "events_hourly"}
 # dbt's comment at the beginning of each of its statements says for which model it runs it.
 _NODE_OF_STATEMENT = re.compile(r'"node_id": "([^"]+)"')
@@ -114,7 +114,7 @@ def materializations(
             total_rows=_total_rows(warehouse, client),
             work=_work(warehouse, client, build),
             recorded=_recorded(instance, build.previous_id if build.results else build.build_id),
-            of_nobody=_of_nobody(client, warehouse.settings.database),
+            of_nobody=_of_nobody(client, warehouse),
         )
         for unique_id, spec in MODEL_SPECS.items():
             yield _materialization(spec, build, raw, figures.of(unique_id, spec.key))
@@ -262,9 +262,9 @@ def _total_rows(warehouse: Warehouse, client: Client) -> dict[tuple[str, str], i
     return {(database, table): int(count) for database, table, count in rows}
 
 
-def _of_nobody(client: Client, database: str) -> dict[str, float]:
-    of_nobody, events = nobodys_events.count(client, database)
-    return {"events of nobody": of_nobody, "events of nobody, %": round(100 * of_nobody / max(events, 1), 2)}
+def _of_nobody(client: Client, warehouse: Warehouse) -> dict[str, float]:
+    of_nobody, events = nobodys_events.count(client, warehouse)
+    return {"new events of nobody": of_nobody, "new events of nobody, %": round(100 * of_nobody / max(events, 1), 2)}
 
 
 def _databases(warehouse: Warehouse) -> dict[str, str]:
