@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest import paths
-from ingest.tables import EVENTS, IDS, MOMENTS, OBJECTS, TABLES
+from ingest.tables import EVENTS, MOMENTS, OBJECTS, TABLES
 from warehouse.errors import UsageError
 from warehouse.settings import Settings
 
@@ -244,7 +244,7 @@ def changed(contract: Contract, mapping: Mapping[str, str], constants: Mapping[s
     for field, text in mapping.items():
         table.require(field, "to map a column to")
         rules[field] = _mapped(rules.get(field), text)
-    roles = [field for field in ("distinct_id", "user_id", "anonymous_id") if field in IDS]
+    roles = ("distinct_id", "user_id", "anonymous_id")
     for field in roles:
         taken = {mapping[other] for other in roles if other != field and other in mapping}
         if taken and field in rules and field not in mapping:

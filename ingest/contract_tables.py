@@ -1,4 +1,4 @@
-"""The tables of docs/event-contract.md; `python -m ingest.contract_tables` makes them anew from the contracts."""
+"""The tables of docs/event-contract.md; `python -m ingest.contract_tables` makes them again from the contracts."""
 
 import re
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nan
 
 
 def written(page: str) -> str:
-    """The page with each table anew that stands between `<!-- table: name -->` and `<!-- end -->`."""
+    """The page with each table made again that stands between `<!-- table: name -->` and `<!-- end -->`."""
     tables = all_tables()
 
-    def anew(found: re.Match[str]) -> str:
+    def made_again(found: re.Match[str]) -> str:
         return f"{found[1]}\n{tables[found[2]]}\n{found[3]}"
 
-    return re.sub(r"(<!-- table: ([a-z]+) -->)\n.*?(<!-- end -->)", anew, page, flags=re.DOTALL)
+    return re.sub(r"(<!-- table: ([a-z]+) -->)\n.*?(<!-- end -->)", made_again, page, flags=re.DOTALL)
 
 
 def all_tables() -> dict[str, str]:

@@ -26,11 +26,16 @@ def max_rejected_share() -> float:
     )
 
 
+def limit_of(table: Table) -> float:
+    """The share of rejected rows above which a load of a table is not committed: none at all where half a file would be
+    wrong.
+    """
+    return 0.0 if table.any_rejection_fails else max_rejected_share()
+
+
 def is_refused(table: Table, load: Load) -> bool:
     """Whether too many rows of a load were rejected. One row alone says nothing about a file that has good rows,
-    however small it is; of tables of which half a file would be wrong any row does.
+    however small it is, unless any row does.
     """
-    if table.any_rejection_fails:
-        return load.rows_rejected > 0
-    is_one = load.rows_rejected == 1 and load.rows_accepted > 0
-    return not is_one and load.rows_rejected > max_rejected_share() * (load.rows_accepted + load.rows_rejected)
+    is_one = load.rows_rejected == 1 and load.rows_accepted > 0 and not table.any_rejection_fails
+    return not is_one and load.rows_rejected > limit_of(table) * (load.rows_accepted + load.rows_rejected)

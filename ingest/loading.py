@@ -33,7 +33,7 @@ from ingest import (
 )
 from ingest.file_problem import FileProblem
 from ingest.findings import Findings
-from ingest.limits import is_refused, max_rejected_share
+from ingest.limits import is_refused, limit_of
 from ingest.reading import Reading, Statement
 from ingest.recognition import Options, Recognition
 from ingest.tables import Table, table_named
@@ -141,7 +141,7 @@ class Loader:
         self._options = options
         self._on_progress = on_progress
         self._raw = warehouse.settings.raw_database
-        max_rejected_share()
+        limit_of(table)  # told before the first file if it is no share
         self._accepts_any_share = accepts_any_share
         self._is_clean = False
 
@@ -231,11 +231,8 @@ class Loader:
         except (ClickHouseError, OSError):
             self._is_clean = False
         rows = load.rows_accepted + load.rows_rejected
-        share = f"{load.rows_rejected:,} of {rows:,} rows were rejected, and the limit is {self._limit():.0%}"
+        share = f"{load.rows_rejected:,} of {rows:,} rows were rejected, and the limit is {limit_of(self._table):.0%}"
         return LoadResult(path, "failed", 0, load.rows_rejected, 0, load_id=load.load_id, reason=f"{share}: {reasons}")
-
-    def _limit(self) -> float:
-        return 0.0 if self._table.any_rejection_fails else max_rejected_share()
 
     def _committed(
         self, client: Client, path: Path, load: ledger.Load, superseded: Sequence[ledger.Load], reasons: str

@@ -6,21 +6,18 @@ options travel as query parameters.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from string import Template
 
 import orjson
 
 from ingest import moments, nobody, paths, raw_tables
 from ingest.contract import Contract, Rule, meaning, signatures
+from ingest.documents import Documents, Parameters
 from ingest.narrowing import any_of
+from ingest.sql_files import sql_file
 from ingest.tables import CLICK_IDS, EVENTS, IDS, MOMENTS, OBJECTS, TABLES, UTMS
-
-SQL_FOLDER = Path(__file__).with_name("sql")
-
-Parameters = dict[str, str | list[str]]
 
 # The host in an address that ClickHouse's domain() takes for none: localhost, or behind a name and password.
 HOST_OF_URL = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)"
@@ -40,11 +37,10 @@ LEFT = "(left)"
 
 @dataclass(frozen=True)
 class Statement:
-    """An INSERT, and its parameters beside raw, load_id, path and now. `data_format` is that of the data sent along."""
+    """An INSERT, and its parameters beside raw, load_id, path and now."""
 
     sql: str
     parameters: Parameters
-    data_format: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,15 +69,15 @@ class Reading:
 
     def lines(self) -> Statement:
         """For text in which each line is a JSON object (NDJSON)."""
-        return self._insert(_file("lines"), "LineAsString")
+        return self._insert(sql_file("lines"), "LineAsString")
 
     def documents(self) -> Statement:
         """For JSON objects one after another or in one array, on however many lines."""
-        return self._insert(_file("documents"), "JSONAsString")
+        return self._insert(sql_file("documents"), "JSONAsString")
 
     def kept_lines(self) -> Statement:
         """For the lines of a load that are in the warehouse: the parameter lines_of is its id."""
-        return self._insert(_file("kept_lines"), "")
+        return self._insert(sql_file("kept_lines"), "")
 
     def columns(self, names: Sequence[str], types: Sequence[str]) -> Statement:
         """For an Arrow stream of the columns `line, problem, given`, then those called `names` as c0, c1, …
@@ -89,7 +85,7 @@ class Reading:
         `types` are their ClickHouse types; an Array holds the one value of the row, or none. A row with a `problem` is
         rejected for it, `given` being its text. A null and an empty text are absent.
         """
-        source = Template(_file("columns")).substitute(
+        source = Template(sql_file("columns")).substitute(
             # the columns are themselves text in SQL: quotes in a type are escaped
             columns=", ".join(f"c{i} {type_}" for i, type_ in enumerate(types))
             .replace("\\", "\\\\")
@@ -97,13 +93,13 @@ class Reading:
             members=", ".join(_member(i, type_) for i, type_ in enumerate(types)),
         )
         statement = self._insert(source, "ArrowStream")
-        return Statement(statement.sql, statement.parameters | {"names": list(names)}, statement.data_format)
+        return Statement(statement.sql, statement.parameters | {"names": list(names)})
 
     def paths_found(self) -> Statement:
         """A query: in how many of the rows of the load `lines_of` there is something at each path of each field, as one
         list, in the order of the fields and their paths.
         """
-        return Statement(*_Compiled(self, _file("kept_lines")).paths_found())
+        return Statement(*_Compiled(self, sql_file("kept_lines")).paths_found())
 
     @property
     def hash(self) -> str:
@@ -116,7 +112,7 @@ class Reading:
 
     def _insert(self, source: str, data_format: str) -> Statement:
         text, parameters = _Compiled(self, source).statement()
-        return Statement(f"{text}\nFORMAT {data_format}" if data_format else text, parameters, data_format)
+        return Statement(f"{text}\nFORMAT {data_format}" if data_format else text, parameters)
 
 
 def _member(position: int, type_: str) -> str:
@@ -130,63 +126,6 @@ def _member(position: int, type_: str) -> str:
     return f"if({is_absent}, '', concat(toJSONString(names[{position + 1}]), ':', toJSONString({value})))"
 
 
-def _file(name: str) -> str:
-    text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.strip().startswith("--")).strip()
-
-
-class _Documents:
-    """Every JSON text that paths lead through, parsed once: the row itself, and texts inside it that are documents too.
-
-    A document becomes a tuple of those of its members that are asked for, or a list, or a map from names to values.
-    """
-
-    def __init__(self, all_paths: Iterable[paths.Path], each: str) -> None:
-        self.parameters: Parameters = {}
-        self.expressions: list[str] = []
-        self._places: dict[paths.Path, str] = {(): "readable"}
-        self._each = paths.parsed(each) if each else None
-        self._parse((), sorted(set(all_paths), key=str))
-
-    def has(self, path: paths.Path) -> bool:
-        """Whether the path is among those that are read."""
-        return path in self._places
-
-    def text(self, path: paths.Path) -> str:
-        """The expression for the text at a path, '' where there is none."""
-        return self._places[path]
-
-    def _parse(self, above: paths.Path, below: Sequence[paths.Path]) -> None:
-        """Bind the document at a path to a name, then those inside it."""
-        depth = len(above)
-        steps = list(dict.fromkeys(path[depth] for path in below if len(path) > depth))
-        if not steps:
-            return
-        text, number = self._places[above], len(self.expressions)
-        keys = [step for step in steps if isinstance(step, str)]
-        if keys:
-            name = f"document_{number}"
-            self.parameters[name] = _tuple_type(keys)
-            self.expressions.append(f"JSONExtract({text}, {{{name}:String}}) AS {name}")
-            for place, key in enumerate(keys, start=1):
-                self._places[(*above, key)] = f"{name}.{place}"
-        if any(isinstance(step, paths.Place) for step in steps):
-            self.expressions.append(f"JSONExtract({text}, 'Array(String)') AS list_{number}")
-        if any(isinstance(step, paths.Named) for step in steps):
-            self.expressions.append(f"{Template(_file('pairs')).substitute(text=text)} AS pairs_{number}")
-        for step in steps:
-            if isinstance(step, paths.Place):
-                self._places[(*above, step)] = f"list_{number}[{step.index + 1}]"
-            elif isinstance(step, paths.Named):
-                parameter = f"name_{len(self.parameters)}"
-                self.parameters[parameter] = step.name
-                self._places[(*above, step)] = f"pairs_{number}[{{{parameter}:String}}]"
-            path = (*above, step)
-            if path == self._each:
-                self._places[path] = "element"
-            self._parse(path, [one for one in below if one[: depth + 1] == path])
-
-
 class _Compiled:
     """One contract in SQL."""
 
@@ -198,7 +137,7 @@ class _Compiled:
         self._whole = reading.whole or reading.contract
         self._source = source
         self._mapped = [paths.alternatives(text) for text in reading.mapped]
-        self._documents = _Documents(
+        self._documents = Documents(
             [*reading.all_paths, *(path for paths_ in self._mapped for path in paths_)], reading.contract.each
         )
         self._parameters: Parameters = {**self._documents.parameters}
@@ -208,7 +147,7 @@ class _Compiled:
         counts = [
             f"countIf({condition})" for name, rule in self._rules.items() for condition in self._found(name, rule)
         ]
-        text = Template(_file("paths_found")).substitute(rows=self._rows(), counts=", ".join(counts))
+        text = Template(sql_file("paths_found")).substitute(rows=self._rows(), counts=", ".join(counts))
         return text, self._used(text, self._parameters | self._common_parameters)
 
     def _found(self, name: str, rule: Rule) -> list[str]:
@@ -235,9 +174,9 @@ class _Compiled:
 
     def _rows(self) -> str:
         """The rows of the source, with the documents that paths lead into."""
-        return Template(_file("rows")).substitute(
+        return Template(sql_file("rows")).substitute(
             source=self._source,
-            repaired=Template(_file("repaired")).substitute(text="refused"),
+            repaired=Template(sql_file("repaired")).substitute(text="refused"),
             elements=self._elements(),
             documents="".join(f"{expression},\n            " for expression in self._documents.expressions),
             is_left="multiMatchAny(text, [{left:String}])" if self._reading.left else "0",
@@ -256,10 +195,10 @@ class _Compiled:
         markers = {
             "rows": self._rows(),
             "fields": ",\n            ".join(f"{self._field(name)} AS {name}_text" for name in self._plain_fields()),
-            "unreadable": _file("unreadable"),
+            "unreadable": sql_file("unreadable"),
             "tail_columns": ", ".join(raw_tables.INCOMING_COLUMNS),
         }
-        markers["tail"] = Template(_file("tail")).substitute(
+        markers["tail"] = Template(sql_file("tail")).substitute(
             notes="id = '', is_amount_unreadable, is_time_unreadable" if self._table.name == EVENTS else "0, 0, 0"
         )
         for name in MOMENTS:
@@ -283,8 +222,8 @@ class _Compiled:
         if self._table.name == EVENTS:
             markers |= self._event_markers(outer, parameters)
         else:
-            markers["parsed_fields"] = Template(_file("parsed_fields")).substitute(markers)
-        text = Template(_file(self._table.name)).substitute(markers)
+            markers["parsed_fields"] = Template(sql_file("parsed_fields")).substitute(markers)
+        text = Template(sql_file(self._table.name)).substitute(markers)
         return text, self._used(text, parameters | self._parameters)
 
     def _parameter(self, value: str | list[str]) -> str:
@@ -405,7 +344,8 @@ class _Compiled:
                 self._documents.text(paths.parsed(one)) if isinstance(one, str) else self._parameter(one.constant)
                 for one in rule.join
             )
-            places = [f"if({' OR '.join(f'{part} = {chr(39) * 2}' for part in parts)}, '', concat({joined}, ''))"]
+            some_absent = " OR ".join(f"{part} = ''" for part in parts)
+            places = [f"if({some_absent}, '', concat({joined}, ''))"]
         if name == "tenant_id" and self._reading.tenant:
             # whom the command names takes precedence over all but the field of that name
             own = [
@@ -436,7 +376,7 @@ class _Compiled:
         members = [
             f"JSONExtractKeysAndValuesRaw({self._documents.text(paths.parsed(text))})" for text in rule.merge
         ] + [
-            Template(_file("raw_pairs")).substitute(text=self._documents.text(paths.parsed(text)))
+            Template(sql_file("raw_pairs")).substitute(text=self._documents.text(paths.parsed(text)))
             for text in rule.pairs
         ]
         if rule.rest:
@@ -448,7 +388,7 @@ class _Compiled:
         if rule.but:
             starts = self._parameter(rule.but)
             all_members = f"arrayFilter(pair -> NOT arrayExists(s -> startsWith(pair.1, s), {starts}), {all_members})"
-        text = Template(_file("object")).substitute(members=all_members)
+        text = Template(sql_file("object")).substitute(members=all_members)
         if rule.rest:
             return text
         # nearly no row has any of them
@@ -502,7 +442,8 @@ def _first(texts: Sequence[str], fallback: str = "''") -> str:
         return fallback
     if len(texts) == 1 and fallback == "''":
         return texts[0]
-    return f"multiIf({''.join(f'{text} != {chr(39) * 2}, {text}, ' for text in texts)}{fallback})"
+    cases = "".join(f"{text} != '', {text}, " for text in texts)
+    return f"multiIf({cases}{fallback})"
 
 
 def _utm(name: str) -> str:
@@ -514,9 +455,3 @@ def _utm(name: str) -> str:
 def _last_name(path: paths.Path) -> str:
     last = path[-1]
     return last.name if isinstance(last, paths.Named) else next(str(s) for s in reversed(path) if isinstance(s, str))
-
-
-def _tuple_type(names: Sequence[str]) -> str:
-    """The type a document is parsed into: `Tuple(name String, …)`, names quoted; for a parameter, not for SQL text."""
-    quoted = (name.replace("\\", "\\\\").replace("`", "\\`") for name in names)
-    return "Tuple(" + ", ".join(f"`{name}` String" for name in quoted) + ")"
