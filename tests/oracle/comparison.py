@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -150,7 +151,8 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, dict):
         return json.dumps(value, sort_keys=True, default=str)
     if isinstance(value, str) and value.startswith("{"):
-        return json.dumps(json.loads(value), sort_keys=True)
+        with suppress(json.JSONDecodeError):  # text that only looks like it is compared as it is
+            return json.dumps(json.loads(value), sort_keys=True)
     if isinstance(value, list | tuple):
         return [_plain_value(element) for element in value]
     return value if value is None or isinstance(value, int) else str(value)
