@@ -309,6 +309,56 @@ def docs(folder: Path | None) -> None:
     run_docs(folder)
 
 
+@cli.group()
+def access() -> None:
+    """Who may do what in the warehouse."""
+
+
+@access.command()
+@verbose_option
+def apply() -> None:
+    """Make the warehouse's users what they should be: after an upgrade, or on a server of your own."""
+    from cli.access import run_apply
+
+    run_apply()
+
+
+@access.group()
+def user() -> None:
+    """People who send SQL of their own."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--tenant", default="", help="Only the rows of this tenant.")
+@click.option("--role", type=click.Choice(["analyst", "loader", "builder"]), default="analyst", show_default=True)
+@verbose_option
+def add_user(name: str, tenant: str, role: str) -> None:
+    """Add a user, and print its password, once."""
+    from cli.access import run_add
+
+    run_add(name, role, tenant)
+
+
+@user.command("list")
+@verbose_option
+def list_users() -> None:
+    """List the users that were added."""
+    from cli.access import run_list
+
+    run_list()
+
+
+@user.command("drop")
+@click.argument("name")
+@verbose_option
+def drop_user(name: str) -> None:
+    """Remove a user."""
+    from cli.access import run_drop
+
+    run_drop(name)
+
+
 @cli.command(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 )

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import SecretStr
 
+from warehouse import access
 from warehouse.errors import FootfallError
 from warehouse.last_home import remember
 from warehouse.retries import retrying
@@ -163,7 +164,9 @@ def connect(settings: Settings) -> Iterator[Warehouse]:
             yield there
         return
     _bypass_proxies()
-    with running_server(settings.home, settings.http_port, settings.tcp_port) as endpoint:
+    with running_server(
+        settings.home, settings.http_port, settings.tcp_port, partial(access.users, settings)
+    ) as endpoint:
         here = Warehouse(
             settings=settings,
             host="127.0.0.1",

@@ -16,13 +16,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from warehouse import ports
+from warehouse.access import User
 from warehouse.errors import FootfallError
 from warehouse.server_files import ServerFiles, prepare_files, read_endpoint, write_endpoint
 
@@ -44,8 +45,10 @@ class Endpoint:
 
 
 @contextmanager
-def running_server(home: Path, http_port: int, tcp_port: int) -> Iterator[Endpoint]:
-    """The server of `home`, running for as long as the block lasts.
+def running_server(
+    home: Path, http_port: int, tcp_port: int, users: Callable[[], Sequence[User]] = tuple
+) -> Iterator[Endpoint]:
+    """The server of `home`, running for as long as the block lasts; if it is started, with these users.
 
     Attaches to the one that already runs (on whatever ports it was started), else starts one on the ports given.
     Raises FootfallError if it cannot be started: port taken, data in use, disk full, ...
@@ -63,7 +66,7 @@ def running_server(home: Path, http_port: int, tcp_port: int) -> Iterator[Endpoi
         _lock_within(lease, fcntl.LOCK_SH, _STOP_SECONDS, files, "is shutting down and does not end")
         with files.starting.open("a") as starting:
             _lock_within(starting, fcntl.LOCK_EX, _START_SECONDS, files, "is being started and does not answer")
-            endpoint = _attach(files) or _start(home, files, Endpoint(http_port, tcp_port))
+            endpoint = _attach(files) or _start(home, files, Endpoint(http_port, tcp_port), users)
         yield endpoint
 
 
@@ -71,6 +74,26 @@ def is_running(home: Path) -> bool:
     """Whether the server of `home` runs or is starting; starts none."""
     running = ServerFiles.of_home(home).running
     return running.exists() and _is_locked(running)
+
+
+def restart(home: Path) -> None:
+    """Starts the server of `home` again in place, on the same ports, if it runs: it reads its users only at the start.
+
+    Statements that run are broken off: callers hold the writer's lock. Raises FootfallError if it does not come back.
+    """
+    files = ServerFiles.of_home(home)
+    if not is_running(home):
+        return
+    process = int(files.running.read_text())
+    began = files.start_log.stat().st_mtime_ns
+    os.kill(process, signal.SIGHUP)
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        recorded = read_endpoint(files)
+        if files.start_log.stat().st_mtime_ns != began and recorded and _answers(Endpoint(*recorded)):
+            return
+        time.sleep(0.03)
+    raise _start_failure(files, f"has not answered within {_START_SECONDS:.0f} s after a restart")
 
 
 def _lock_within(file: IO[str], how: int, seconds: float, files: ServerFiles, trouble: str) -> None:
@@ -122,7 +145,7 @@ def _attach(files: ServerFiles) -> Endpoint | None:
     return None
 
 
-def _start(home: Path, files: ServerFiles, endpoint: Endpoint) -> Endpoint:
+def _start(home: Path, files: ServerFiles, endpoint: Endpoint, users: Callable[[], Sequence[User]]) -> Endpoint:
     for variable, port in (("FOOTFALL_HTTP_PORT", endpoint.http_port), ("FOOTFALL_TCP_PORT", endpoint.tcp_port)):
         ports.require_free(
             port,
@@ -134,7 +157,7 @@ def _start(home: Path, files: ServerFiles, endpoint: Endpoint) -> Endpoint:
             f"FOOTFALL_HTTP_PORT and FOOTFALL_TCP_PORT are both {endpoint.http_port}.", "Give them different ports."
         )
     try:
-        prepare_files(files, endpoint.http_port, endpoint.tcp_port)
+        prepare_files(files, endpoint.http_port, endpoint.tcp_port, users())
         write_endpoint(files, endpoint.http_port, endpoint.tcp_port)
         with files.start_log.open("w") as start_log:
             # A session of its own: Ctrl-C in the terminal is for the command, which ends the server by ending.
@@ -186,23 +209,37 @@ def _last_lines(path: Path, lines: int = 8) -> str:
     return "\n".join(text.strip().splitlines()[-lines:])
 
 
-def serve(home: Path) -> int:
-    """The server process: runs until nobody holds the lease, or until SIGTERM, SIGINT or SIGHUP.
+def serve(home: Path, inherited: int | None = None) -> int:
+    """The server process: runs until nobody holds the lease, or until SIGTERM or SIGINT; SIGHUP starts it again.
 
     Returns 0 after a clean shutdown that was asked for, 1 if the engine stopped by itself (why is on stderr).
+    `inherited` is the descriptor of the lock that says it runs, if it was started again.
     """
     files = ServerFiles.of_home(home)
-    running = files.running.open("a")
-    # An attaching command looks at this lock by taking it shared for a moment; hence the few tries.
-    _lock_within(running, fcntl.LOCK_EX, 2.0, files, "is already running")
+    if inherited is None:
+        running = files.running.open("a")
+        # An attaching command looks at this lock by taking it shared for a moment; hence the few tries.
+        _lock_within(running, fcntl.LOCK_EX, 2.0, files, "is already running")
+        running.truncate(0)
+        running.write(str(os.getpid()))
+        running.flush()
+    else:
+        running = os.fdopen(inherited, "a")
+        os.utime(files.start_log)
 
     # The engine's last statement reads fd 0 to its end: closing our side of the pipe is the clean shutdown.
     read_end, write_end = os.pipe()
     os.dup2(read_end, 0)
     os.close(read_end)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    stop, again = threading.Event(), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+
+    def start_again(*_: object) -> None:
+        again.set()
+        stop.set()
+
+    signal.signal(signal.SIGHUP, start_again)
 
     # The engine takes config.xml from the folder it is started in.
     os.chdir(files.folder)
@@ -220,6 +257,11 @@ def serve(home: Path) -> int:
     asked_for = engine.is_alive()
     os.close(write_end)
     engine.join(_STOP_SECONDS / 3)
+    if again.is_set():
+        # Whether the engine has ended or is busy still: the new program takes its place, and nothing is lost.
+        os.set_inheritable(running.fileno(), True)
+        os.chdir(Path(__file__).resolve().parent.parent)
+        os.execv(sys.executable, [sys.executable, "-m", "warehouse.server", str(home), str(running.fileno())])
     if engine.is_alive():
         # A statement of a command that died keeps the engine busy. Nothing is lost: it survives being killed.
         os._exit(0)
@@ -257,4 +299,4 @@ def _run_engine(files: ServerFiles) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(Path(sys.argv[1])))
+    sys.exit(serve(Path(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else None))

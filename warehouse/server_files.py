@@ -2,12 +2,16 @@
 
 import hashlib
 import json
-import os
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+from warehouse.access import User
+from warehouse.access_xml import users_xml
+from warehouse.private_files import write_private
 
 # The user that Footfall itself works as. It may do everything; people who send their own SQL get users of their own.
 USER = "footfall"
@@ -65,26 +69,14 @@ class ServerFiles:
         return self.folder / "starting"
 
 
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, and that is never seen half-written."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-
-
-def prepare_files(files: ServerFiles, http_port: int, tcp_port: int) -> None:
-    """Makes the folder, the password (once) and the configuration for a start on these ports."""
+def prepare_files(files: ServerFiles, http_port: int, tcp_port: int, users: Sequence[User] = ()) -> None:
+    """Makes the folder, the password (once) and the configuration for a start on these ports, with these users."""
     files.folder.mkdir(parents=True, exist_ok=True)
     files.folder.chmod(0o700)
     if not files.password.exists():
         write_private(files.password, secrets.token_urlsafe(24))
     password_hash = hashlib.sha256(files.password.read_text().encode()).hexdigest()
-    write_private(files.folder / "users.xml", _users_xml(password_hash))
+    write_private(files.folder / "users.xml", users_xml(USER, password_hash, users))
     write_private(files.folder / "config.xml", _config_xml(files, http_port, tcp_port))
     # The engine runs without a `system` database of its own on disk; this makes query_log and its like persistent.
     system = files.data / "metadata" / "system.sql"
@@ -129,6 +121,12 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
     <path>{folder}/data/</path>
     <tmp_path>{folder}/data/tmp/</tmp_path>
     <user_files_path>{folder}/data/user_files/</user_files_path>
+    <!-- Nobody sees what others ask for, unless it is granted. -->
+    <access_control_improvements>
+        <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+        <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
+        <table_engines_require_grant>true</table_engines_require_grant>
+    </access_control_improvements>
     <user_directories><users_xml><path>{folder}/users.xml</path></users_xml></user_directories>
 
     <!-- A laptop has other things to do: leave it some memory, and keep the caches small. -->
@@ -153,46 +151,5 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
         <partition_by>toYYYYMM(event_date)</partition_by>
         <ttl>event_date + INTERVAL 30 DAY DELETE</ttl>
     </part_log>
-</clickhouse>
-"""
-
-
-def _users_xml(password_hash: str) -> str:
-    # async_insert: a load must know that its rows are there. max_partitions_per_insert_block: a rebuild writes
-    # every day at once. enable_materialized_cte: the macro `once` of the dbt project counts on it. The ratios: what one
-    # key makes large goes to disk before it takes the memory of others (dbt's profile says the same of what every
-    # supported server knows).
-    # max_sessions_for_user: the engine's own session takes the only slot of `default`, the user without a password,
-    # so that nobody else can log in as `default`.
-    return f"""<clickhouse>
-    <profiles>
-        <default>
-            <async_insert>0</async_insert>
-            <max_partitions_per_insert_block>0</max_partitions_per_insert_block>
-            <enable_materialized_cte>1</enable_materialized_cte>
-            <max_bytes_ratio_before_external_join>0.15</max_bytes_ratio_before_external_join>
-            <max_bytes_ratio_before_external_distinct>0.15</max_bytes_ratio_before_external_distinct>
-            <log_queries>1</log_queries>
-        </default>
-        <engine>
-            <max_sessions_for_user>1</max_sessions_for_user>
-        </engine>
-    </profiles>
-    <quotas><default/></quotas>
-    <users>
-        <default>
-            <password></password>
-            <networks><ip>127.0.0.1</ip></networks>
-            <profile>engine</profile>
-            <quota>default</quota>
-        </default>
-        <{USER}>
-            <password_sha256_hex>{password_hash}</password_sha256_hex>
-            <networks><ip>127.0.0.1</ip></networks>
-            <profile>default</profile>
-            <quota>default</quota>
-            <access_management>1</access_management>
-        </{USER}>
-    </users>
 </clickhouse>
 """

@@ -10,7 +10,7 @@ import secrets
 
 from warehouse.connection import Warehouse
 from warehouse.errors import UsageError
-from warehouse.server_files import write_private
+from warehouse.private_files import write_private
 from warehouse.settings import Settings
 
 _BLOCK_BYTES = 64
