@@ -5,6 +5,7 @@ Everything heavy is imported inside the command that needs it, so that `footfall
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +308,51 @@ def docs(folder: Path | None) -> None:
     from cli.docs import run_docs
 
     run_docs(folder)
+
+
+@cli.command()
+@verbose_option
+def api() -> None:
+    """Serve the published tables over HTTP in the foreground, until Ctrl-C."""
+    from cli.api import run_api
+
+    run_api()
+
+
+@cli.group()
+def keys() -> None:
+    """The keys of the HTTP service."""
+
+
+@keys.command()
+@click.option("--tenant", required=True, help="The tenant that the key opens.")
+@click.option("--scope", type=click.Choice(["read", "append"]), default="read", show_default=True)
+@click.option("--expires", type=click.DateTime(), default=None, help="When it ends, UTC; without it never.")
+@verbose_option
+def create(tenant: str, scope: str, expires: datetime | None) -> None:
+    """Make a key, and print it, once."""
+    from cli.keys import run_create
+
+    run_create(tenant, scope, expires)
+
+
+@keys.command("list")
+@verbose_option
+def list_keys() -> None:
+    """List all keys, without what they are."""
+    from cli.keys import run_list
+
+    run_list()
+
+
+@keys.command()
+@click.argument("key_id", metavar="KEY")
+@verbose_option
+def revoke(key_id: str) -> None:
+    """Let a key open nothing any more; KEY is its name in the list."""
+    from cli.keys import run_revoke
+
+    run_revoke(key_id)
 
 
 @cli.group()

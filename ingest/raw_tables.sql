@@ -210,3 +210,32 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.tracking_key
 )
 ENGINE = MergeTree
 ORDER BY tuple();
+
+-- The keys of the HTTP service; of a key only its hash is kept. The newest version of a key counts: read it with FINAL.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.api_keys
+(
+    key_id      String,
+    tenant_id   String,
+    scope       LowCardinality(String),
+    key_hash    String,
+    created_at  DateTime64(3, 'UTC'),
+    expires_at  Nullable(DateTime64(3, 'UTC')),
+    revoked_at  Nullable(DateTime64(3, 'UTC'))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY key_id;
+
+-- Every call of the HTTP service: no parameters and nothing of a person, so that it can be kept.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.api_calls
+(
+    at            DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    key_id        LowCardinality(String),
+    endpoint      LowCardinality(String),
+    tenant_id     LowCardinality(String),
+    status        UInt16,
+    `rows`        UInt64,
+    milliseconds  Float64
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY at;

@@ -36,6 +36,12 @@ def apply(warehouse: Warehouse, people: People | None = None) -> bool:
     return True
 
 
+def is_outdated(warehouse: Warehouse) -> bool:
+    """Whether the local server was started without some users that it should have; its owner's upgrade, mostly."""
+    said = (ServerFiles.of_home(warehouse.settings.home).folder / "users.xml").read_text()
+    return any(user.password_sha256 not in said for user in access.users(warehouse.settings))
+
+
 def tables_with_tenants(warehouse: Warehouse) -> list[str]:
     """The published tables and views that have a column tenant_id."""
     with warehouse.client() as client:

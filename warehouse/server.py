@@ -31,6 +31,8 @@ from warehouse.server_files import ServerFiles, prepare_files, read_endpoint, wr
 _START_SECONDS = 90.0
 # How long a command waits for a shutdown to end: usually well under a second, a third of this at most.
 _STOP_SECONDS = 60.0
+# How long a server that is started again waits for statements and for clients that stay connected.
+_RESTART_SECONDS = 3.0
 _POLL_SECONDS = 0.3
 # How long the server stays although nobody holds the lease: commands typed one after another share one start.
 _GRACE_SECONDS = 1.0
@@ -256,11 +258,15 @@ def serve(home: Path, inherited: int | None = None) -> int:
             idle_since = time.monotonic()
     asked_for = engine.is_alive()
     os.close(write_end)
-    engine.join(_STOP_SECONDS / 3)
+    engine.join(_RESTART_SECONDS if again.is_set() else _STOP_SECONDS / 3)
     if again.is_set():
-        # Whether the engine has ended or is busy still: the new program takes its place, and nothing is lost.
-        os.set_inheritable(running.fileno(), True)
+        # Whether the engine has ended or waits for clients that stay connected: the new program takes its place, and
+        # nothing is lost. It finds the ports and the data free.
+        kept = running.fileno()
+        os.set_inheritable(kept, True)
         os.chdir(Path(__file__).resolve().parent.parent)
+        os.closerange(3, kept)
+        os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
         os.execv(sys.executable, [sys.executable, "-m", "warehouse.server", str(home), str(running.fileno())])
     if engine.is_alive():
         # A statement of a command that died keeps the engine busy. Nothing is lost: it survives being killed.

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     http_port: int = Field(8123, ge=1, le=65535)
     tcp_port: int = Field(9000, ge=1, le=65535)
     ui_port: int = Field(3000, ge=1, le=65535)
+    api_port: int = Field(8000, ge=1, le=65535)
+    api_rate: str = Field("100/second", pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour)$")
     raw_database: str = "raw"
     database: str = "analytics"
     secret: SecretStr | None = None
