@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response, StreamingResponse
 
 from serving.answers import FORMATS, Answer, Answers, NotAnswered
@@ -17,6 +18,7 @@ from serving.calls import Call, Calls, now
 from serving.openapi import described
 from serving.parameters import BadParameter, canonical, checked
 from serving.pipes import Pipe, pipes
+from serving.posting import Posting, router
 from serving.refusals import Refused, refusal
 from serving.shown_properties import shown_properties
 from warehouse import service_users
@@ -31,15 +33,17 @@ def create_app(warehouse: Warehouse, rate: str) -> FastAPI:
     answers = Answers(service_users.reader(warehouse))
     calls = Calls(service_users.recorder(warehouse))
     authorisation = Authorisation(answers, rate)
+    posting = Posting(warehouse)
     shown = shown_properties(warehouse.settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        writing = asyncio.create_task(calls.write_for_ever())
+        tasks = [asyncio.create_task(work) for work in (posting.work_for_ever(), calls.write_for_ever())]
         yield
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await answers.close()
 
     app = FastAPI(title="Footfall", version="0", lifespan=lifespan, redoc_url=None)
@@ -115,6 +119,9 @@ def create_app(warehouse: Warehouse, rate: str) -> FastAPI:
         headers = {"ETag": tag, "Footfall-Build": build_id, "Cache-Control": "private, no-cache"}
         return StreamingResponse(_bytes(answer), media_type=FORMATS[data_format][1], headers=headers)
 
+    app.include_router(router(authorisation, posting))
+    # SDKs in browsers post from pages of other hosts; what opens anything is the key.
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
     for pipe in pipes().values():
         for data_format in FORMATS:
             app.add_api_route(

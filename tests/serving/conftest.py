@@ -50,6 +50,26 @@ class Service:
         return rows
 
 
+class Desk:
+    """Posts, and looks at what came of it."""
+
+    def __init__(self, warehouse: Warehouse, address: str, key: str) -> None:
+        self.warehouse, self.address, self.key = warehouse, address, key
+        self.http = httpx.Client(timeout=60, trust_env=False)
+
+    def post(self, body: Any, path: str = "/v0/events?name=events", **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        given = {"Authorization": f"Bearer {self.key}"} | headers
+        return self.http.post(f"{self.address}{path}", content=content, headers=given)
+
+    def kept(self, table: str = "events", folder: str = "landing") -> list[dict[str, Any]]:
+        """All rows on disk, those of files that are still open, too."""
+        found = (self.warehouse.settings.home / folder / table).glob("*/*posted-*")
+        files = sorted(found, key=lambda file: file.name.lstrip("."))
+        lines = [line for file in files for line in file.read_bytes().splitlines()]
+        return [orjson.loads(line) for line in lines]
+
+
 @contextmanager
 def serving(warehouse: Warehouse, tenants: list[str], **variables: str) -> Iterator[Service]:
     """`footfall api` on this warehouse, in a process of its own, for as long as the block lasts."""
