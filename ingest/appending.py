@@ -16,7 +16,7 @@ from warehouse.errors import FootfallError
 
 # A file is for one load: long enough to be worth it, and not much older than what waits.
 _MAX_BYTES = 32 << 20
-_MAX_SECONDS = 10.0
+_MAX_SECONDS = 60.0
 _HIDDEN = ".posted-"
 
 
@@ -66,7 +66,6 @@ class Appender:
             file.truncate(end)
             file.seek(end)
             raise
-        self.rotate()
 
     def rotate(self, *, now: bool = False) -> None:
         """Give a file that is long or old enough, or of another day, its own name; `now` whatever it is."""

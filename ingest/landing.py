@@ -15,6 +15,7 @@ from ingest.recognition import Options
 from ingest.tables import Table, table_named
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
+from warehouse.settings import Settings
 
 
 def load_day(warehouse: Warehouse, table: str, day: date) -> list[LoadResult]:
@@ -26,12 +27,17 @@ def load_day(warehouse: Warehouse, table: str, day: date) -> list[LoadResult]:
     return list(_load_day(warehouse, table, day))
 
 
+def options_of_day(settings: Settings, table: Table, day: str) -> Options:
+    """What the files of a landing day are read with, by its footfall.yml. Raises OptionsProblem."""
+    options = options_of(landing_folder.folder(settings), table, day)
+    return Options(options.tenant, options.map, options.set, options.contract, options.timezone)
+
+
 def _load_day(warehouse: Warehouse, table: str, day: date) -> Iterator[LoadResult]:
     target = table_named(table)
     landing, partition = landing_folder.folder(warehouse.settings), day.isoformat()
     place = landing / target.name / partition
-    options = options_of(landing, target, partition)
-    read_with = Options(options.tenant, options.map, options.set, options.contract, options.timezone)
+    read_with = options_of_day(warehouse.settings, target, partition)
     read_with.require(warehouse.settings, target)
     loader = Loader(warehouse, target, read_with)
     _require_landing(place.parent, _standing(warehouse, target, partition))

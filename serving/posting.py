@@ -7,16 +7,17 @@ write: whatever comes while one group is at it makes the next group.
 import asyncio
 import base64
 import binascii
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import APIRouter, Request
-from fastapi.responses import ORJSONResponse, Response
+from fastapi.responses import Response
 
 from ingest import landing_folder
 from ingest.appending import Appender
@@ -24,15 +25,20 @@ from ingest.tables import EVENTS, IDENTITY_MAPPINGS
 from ingest.verdicts import Verdicts
 from serving.answers import NotAnswered
 from serving.authorisation import Authorisation, Caller, token_of
-from serving.envelopes import BadBody, called, captured, of_tenant, rows_of, unpacked
-from serving.refusals import Refused
+from serving.envelopes import MAX_BYTES, NOT_OF_THE_KEY, BadBody, called, captured, of_tenant, rows_of, unpacked
+from serving.refusals import Refused, answer
 from warehouse.connection import Warehouse
+from warehouse.errors import FootfallError
+
+T = TypeVar("T")
 
 TABLES = (EVENTS, IDENTITY_MAPPINGS)
 # How many rows are judged together at most.
 _GROUP = 20_000
 _LOOK_SECONDS = 1.0
-CALLS = ("batch", "track", "identify", "page", "screen", "group", "alias")
+# As servers and browsers address them.
+_CALLS = ("batch", "track", "identify", "page", "screen", "group", "alias")
+_ADDRESSES = {name: kind for kind in _CALLS for name in (kind, kind[0])}
 
 
 @dataclass
@@ -40,6 +46,7 @@ class _Posted:
     """The rows of one request, and what became of them: how many are kept, and how many put aside."""
 
     table: str
+    tenant: str
     lines: list[bytes]
     reasons: list[str]
     done: "asyncio.Future[tuple[int, int]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -58,8 +65,8 @@ class Posting:
 
         They are on disk when this returns. Raises NotAnswered if they are not.
         """
-        judged = [of_tenant(line, tenant) for line in lines]
-        posted = _Posted(table, [line for line, _ in judged], [reason for _, reason in judged])
+        judged = await asyncio.to_thread(lambda: [of_tenant(line, tenant) for line in lines])
+        posted = _Posted(table, tenant, [line for line, _ in judged], [reason for _, reason in judged])
         if not posted.lines:
             return 0, 0
         self._waiting.put_nowait(posted)
@@ -70,10 +77,13 @@ class Posting:
         try:
             while True:
                 group = await self._group()
-                if group:
-                    await self._take(group)
-                elif self._open:
-                    await asyncio.to_thread(self._open.rotate)
+                # each table by itself: what one cannot take, the other one may
+                for table in TABLES:
+                    if of_table := [posted for posted in group if posted.table == table]:
+                        await self._take(table, of_table)
+                if self._open and not group:
+                    with suppress(OSError):  # a file that has no name of its own yet is tried again
+                        await asyncio.to_thread(self._open.rotate)
         finally:
             if self._open:
                 self._open.close()
@@ -86,15 +96,13 @@ class Posting:
                 group.append(self._waiting.get_nowait())
         return group
 
-    async def _take(self, group: Sequence[_Posted]) -> None:
+    async def _take(self, table: str, group: Sequence[_Posted]) -> None:
         try:
             if self._open is None:
                 self._open = await asyncio.to_thread(_Open, self._warehouse)
-            await asyncio.to_thread(self._open.take, group)
+            await asyncio.to_thread(self._open.take, table, group)
         except Exception as error:
-            what = "The disk" if isinstance(error, OSError) else "The warehouse"
-            known = isinstance(error, OSError | ClickHouseError)
-            failure = NotAnswered(f"{what} did not take the rows; send them again.") if known else error
+            failure = _not_taken(error)
             for posted in group:
                 if not posted.done.done():
                     posted.done.set_exception(failure)
@@ -103,6 +111,18 @@ class Posting:
             if not posted.done.done():  # its client may be gone
                 aside = sum(map(bool, posted.reasons))
                 posted.done.set_result((len(posted.lines) - aside, aside))
+
+
+def _not_taken(error: Exception) -> Exception:
+    """What the clients are told whose rows are not on disk."""
+    if isinstance(error, FootfallError):
+        # it names files of the home, which are nobody's business but the operator's
+        logging.getLogger(__name__).error("Posted rows are not taken: %s", error)
+        return NotAnswered("Rows are not taken now: something of the service has to be put right. Send them again.")
+    if isinstance(error, OSError | ClickHouseError):
+        what = "The disk" if isinstance(error, OSError) else "The warehouse"
+        return NotAnswered(f"{what} did not take the rows; send them again.")
+    return error
 
 
 class _Open:
@@ -115,25 +135,25 @@ class _Open:
         self._aside = {table: Appender(home / "quarantine" / table) for table in TABLES}
         self._verdicts = Verdicts(warehouse)
 
-    def take(self, group: Sequence[_Posted]) -> None:
-        """Judge the rows and have them on disk; the reasons are written into the group."""
-        for table in TABLES:
-            posted = [one for one in group if one.table == table]
-            waiting = [(one, place) for one in posted for place, reason in enumerate(one.reasons) if not reason]
-            if waiting:
-                verdicts = self._verdicts.of(table, [one.lines[place] for one, place in waiting])
-                for (one, place), reason in zip(waiting, verdicts, strict=True):
-                    one.reasons[place] = reason
-            rows = [row for one in posted for row in zip(one.lines, one.reasons, strict=True)]
-            at = _now()
-            self._aside[table].append(
-                [
-                    orjson.dumps({"at": at, "reason": reason, "row": line.decode(errors="replace")})
-                    for line, reason in rows
-                    if reason
-                ]
-            )
-            self._kept[table].append([line for line, reason in rows if not reason])
+    def take(self, table: str, group: Sequence[_Posted]) -> None:
+        """Judge the rows of a table and have them on disk; the reasons are written into the group."""
+        waiting = [(one, place) for one in group for place, reason in enumerate(one.reasons) if not reason]
+        if waiting:
+            verdicts = self._verdicts.of(table, [one.lines[place] for one, place in waiting])
+            for (one, place), verdict in zip(waiting, verdicts, strict=True):
+                is_of_another = bool(verdict.tenants - {one.tenant})
+                one.reasons[place] = verdict.reason or (f"tenant_id {NOT_OF_THE_KEY}" if is_of_another else "")
+        self._aside[table].append(
+            [
+                _put_aside(line, reason, one.tenant)
+                for one in group
+                for line, reason in zip(one.lines, one.reasons, strict=True)
+                if reason
+            ]
+        )
+        self._kept[table].append(
+            [line for one in group for line, reason in zip(one.lines, one.reasons, strict=True) if not reason]
+        )
 
     def rotate(self) -> None:
         """Let files that are old enough be loaded."""
@@ -148,54 +168,53 @@ class _Open:
             self._verdicts.close()
 
 
+def _put_aside(line: bytes, reason: str, tenant: str) -> bytes:
+    """What is kept of a row that no load would take, and whose key it came with."""
+    row = line.decode(errors="replace")
+    return orjson.dumps({"at": _now().isoformat(), "tenant_id": tenant, "reason": reason, "row": row})
+
+
 def router(authorisation: Authorisation, posting: Posting) -> APIRouter:
     """The addresses that rows are posted to."""
     routes = APIRouter(tags=["append"])
 
-    async def keep(request: Request, table: str, token: str, lines: Callable[[], list[bytes]]) -> Response:
+    async def authorise(request: Request, token: str) -> Caller:
         try:
-            caller: Caller = await authorisation.caller(token, "append")
+            caller = await authorisation.caller(token, "append")
         except Refused as error:
             request.state.caller = error.caller
             raise
         request.state.caller = caller
-        kept, aside = await posting.post(table, lines(), caller.tenant_id)
+        return caller
+
+    async def keep(request: Request, caller: Caller, table: str, lines: Sequence[bytes]) -> Response:
+        kept, aside = await posting.post(table, lines, caller.tenant_id)
         request.state.rows = kept
-        return ORJSONResponse({"successful_rows": kept, "quarantined_rows": aside}, status_code=202)
+        return answer({"successful_rows": kept, "quarantined_rows": aside}, 202)
 
-    async def body_of(request: Request) -> bytes:
+    async def unpack(request: Request, read: Callable[[bytes], T]) -> T:
+        """What is in the body, worked out beside the event loop: it may be long."""
         try:
-            return unpacked(await request.body(), request.headers.get("Content-Encoding", ""))
-        except BadBody as error:
-            raise Refused(error.status, str(error)) from None
-
-    async def document_of(request: Request) -> Any:
-        try:
-            return orjson.loads(await body_of(request))
+            body = await _body_of(request)
+            return await asyncio.to_thread(lambda: read(unpacked(body, request.headers.get("Content-Encoding", ""))))
         except orjson.JSONDecodeError:
             raise Refused(400, "The body is no JSON.") from None
+        except BadBody as error:
+            raise Refused(error.status, str(error)) from None
 
     @routes.post("/v0/events", summary="Append rows: JSON, NDJSON or an array; gzip.", status_code=202)
     async def events(request: Request) -> Response:
         request.state.endpoint = "append"
+        caller = await authorise(request, token_of(request))
         name = request.query_params.get("name", "")
         if name not in TABLES:
             raise Refused(400, f"The parameter name is {name!r}; it can be {', '.join(TABLES)}.")
-        text = await body_of(request)
-        try:
-            lines = rows_of(text)
-        except BadBody as error:
-            raise Refused(error.status, str(error)) from None
-        return await keep(request, name, token_of(request), lambda: lines)
+        return await keep(request, caller, name, await unpack(request, rows_of))
 
     async def capture(request: Request) -> Response:
         request.state.endpoint = "capture"
-        document = await document_of(request)
-        try:
-            token, lines = captured(document, _now())
-        except BadBody as error:
-            raise Refused(error.status, str(error)) from None
-        return await keep(request, EVENTS, token or token_of(request), lambda: lines)
+        token, lines = await unpack(request, lambda text: captured(orjson.loads(text), _now()))
+        return await keep(request, await authorise(request, token or token_of(request)), EVENTS, lines)
 
     for address in ("/capture", "/e", "/i/v0/e", "/batch"):
         for end in ("", "/"):
@@ -207,21 +226,28 @@ def router(authorisation: Authorisation, posting: Posting) -> APIRouter:
     def call_of(kind: str) -> Callable[[Request], Any]:
         async def call(request: Request) -> Response:
             request.state.endpoint = "call"
-            document = await document_of(request)
-            try:
-                lines = called(document, kind, _now())
-            except BadBody as error:
-                raise Refused(error.status, str(error)) from None
-            return await keep(request, EVENTS, _write_key(request) or token_of(request), lambda: lines)
+            key, lines = await unpack(request, lambda text: called(orjson.loads(text), kind, _now()))
+            token = _write_key(request) or key or token_of(request)
+            return await keep(request, await authorise(request, token), EVENTS, lines)
 
         return call
 
-    for kind in CALLS:
+    for address, kind in _ADDRESSES.items():
         routes.add_api_route(
-            f"/v1/{kind}", call_of(kind), methods=["POST"], status_code=202,
-            summary="Append calls as Segment's SDKs send them.", operation_id=f"call_{kind}",
+            f"/v1/{address}", call_of(kind), methods=["POST"], status_code=202, include_in_schema=address in _CALLS,
+            summary="Append calls as Segment's SDKs send them.", operation_id=f"call_{address}",
         )  # fmt: skip
     return routes
+
+
+async def _body_of(request: Request) -> bytes:
+    """The body, of which no more is read than is allowed. Raises BadBody."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise BadBody(f"A body has {MAX_BYTES >> 20} MB at most; send several.", 413)
+    return bytes(body)
 
 
 def _write_key(request: Request) -> str:
@@ -234,5 +260,5 @@ def _write_key(request: Request) -> str:
     return ""
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+def _now() -> datetime:
+    return datetime.now(UTC)

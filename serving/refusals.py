@@ -1,8 +1,10 @@
 """Requests that are not answered, and the one form in which that is said."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from fastapi.responses import ORJSONResponse, Response
+import orjson
+from fastapi.responses import Response
 
 if TYPE_CHECKING:
     from serving.authorisation import Caller
@@ -23,4 +25,9 @@ def refusal(status: int, sentence: str) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if status in (429, 503):
         headers["Retry-After"] = "1"
-    return ORJSONResponse({"error": sentence}, status_code=status, headers=headers)
+    return answer({"error": sentence}, status, headers)
+
+
+def answer(content: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer of ours, as JSON."""
+    return Response(orjson.dumps(content), status, headers, media_type="application/json")

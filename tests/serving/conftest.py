@@ -1,5 +1,6 @@
 """The real service over a real warehouse: two tenants that must never see each other, built once."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -67,7 +68,7 @@ class Desk:
         found = (self.warehouse.settings.home / folder / table).glob("*/*posted-*")
         files = sorted(found, key=lambda file: file.name.lstrip("."))
         lines = [line for file in files for line in file.read_bytes().splitlines()]
-        return [orjson.loads(line) for line in lines]
+        return [json.loads(line) for line in lines]  # which reads NaN, too
 
 
 @contextmanager

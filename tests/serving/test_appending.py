@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ import pytest
 from ingest import landing_folder
 from ingest.appending import Appender
 from serving import keys
-from serving.envelopes import BadBody, rows_of, unpacked
+from serving.envelopes import BadBody, captured, rows_of, unpacked
 from tests.conftest import drop
 from tests.serving.conftest import Desk, event, serving
 from warehouse.connection import Warehouse
@@ -65,6 +66,43 @@ def test_rows_that_are_no_events_are_put_aside_with_the_reason(desk: Desk) -> No
     assert not any(row.get("tenant_id") == "rival" for row in desk.kept())
 
 
+def test_a_tenant_that_is_named_in_a_hidden_way_is_found(desk: Desk) -> None:
+    rest = b'"event":"click","timestamp":"2026-03-01 10:00:00","user_id":"eve"'
+    hidden = [
+        b'{"tenant_id":"rival",' + rest + b',"tenant_id":"shop"}',
+        b'{"tenant_id":null,"tenant_id":"rival",' + rest + b"}",
+        b'{"tenant\\u005fid":"rival",' + rest + b"}",
+        b'\xef\xbb\xbf{"tenant_id":"rival",' + rest + b"}",
+        b'{"tenant_id":"rival",' + rest + b',"x":NaN}',
+        b'{"tenant_id":"rival",' + rest + b',"x":"\\ud800"}',
+        b'{"tenant_id":["rival"],' + rest + b"}",
+    ]
+    before = len(desk.kept())
+    for line in hidden:
+        assert number_of(desk.post(line)) == (0, 1), line
+    assert number_of(desk.post(b"\n".join(hidden))) == (0, len(hidden))
+    assert len(desk.kept()) == before
+    taken = [b"{" + rest + b',"x":NaN}', b"{" + rest + b',"x":"\\ud800"}', b'{"organization_id":"rival",' + rest + b"}"]
+    assert number_of(desk.post(b"\n".join(taken))) == (3, 0)
+
+
+def test_rows_are_judged_as_the_landing_folder_says_they_are_read(desk: Desk) -> None:
+    options = landing_folder.folder(desk.warehouse.settings) / "events" / "footfall.yml"
+    row = {"event": "click", "when": "2026-03-01 10:00:00", "user_id": "ann"}
+    assert number_of(desk.post(row)) == (0, 1)
+    try:
+        options.write_text("map: {timestamp: when}\n")
+        assert number_of(desk.post(row)) == (1, 0)
+        options.write_text("set: {tenant_id: rival}\n")
+        assert number_of(desk.post(row | {"timestamp": "2026-03-01 10:00:00"})) == (0, 1)
+        options.write_text("colour: red\n")
+        answer = desk.post(row)
+        assert answer.status_code == 503 and str(options) not in answer.text
+    finally:
+        options.unlink()
+    assert number_of(desk.post(row | {"timestamp": "2026-03-01 10:00:00"})) == (1, 0)
+
+
 def test_identity_mappings_are_taken_too(desk: Desk) -> None:
     path = "/v0/events?name=identity_mappings"
     assert number_of(desk.post([{"anonymous_id": "a", "user_id": "u"}, {"anonymous_id": "a"}], path)) == (1, 1)
@@ -90,12 +128,28 @@ def test_bodies_of_posthog_sdks(desk: Desk) -> None:
     assert kept[1]["$set"] == {"plan": "gold"}
 
 
+def test_an_event_that_waited_in_a_browser_says_how_long() -> None:
+    at = datetime(2026, 3, 1, 10, tzinfo=UTC)
+    _, lines = captured([{"event": "a", "offset": 1500}, {"event": "b", "timestamp": "t", "offset": 1}, {}, 1], at)
+    times = [orjson.loads(line) for line in lines]
+    assert [row["timestamp"] for row in times[:3]] == ["2026-03-01T09:59:58.500000+00:00", "t", at.isoformat()]
+    assert times[3] == 1
+
+
 def test_bodies_of_segment_sdks(desk: Desk) -> None:
     basic = "Basic " + base64.b64encode(f"{desk.key}:".encode()).decode()
-    batch = {"batch": [{"type": "track", "event": "Order", "userId": "sue", "messageId": "m-1"}], "sentAt": "x"}
+    batch = {"batch": [{"type": "track", "event": "Order", "userId": "sue", "messageId": "m-1", "context": {"a": 1}}],
+             "context": {"a": 0, "locale": "es"}, "sentAt": "2026-03-01T10:00:00Z"}  # fmt: skip
     assert number_of(desk.post(batch, "/v1/batch", Authorization=basic)) == (1, 0)
     assert number_of(desk.post({"userId": "sue", "messageId": "m-2"}, "/v1/identify", Authorization=basic)) == (1, 0)
-    assert [row["type"] for row in desk.kept()[-2:]] == ["track", "identify"]
+    # from a browser
+    call = {"userId": "sue", "messageId": "m-3", "writeKey": desk.key}
+    assert number_of(desk.post(call, "/v1/p", Authorization="")) == (1, 0)
+    assert number_of(desk.post({"batch": [call | {"type": "alias"}]}, "/v1/b", Authorization="")) == (1, 0)
+    kept = desk.kept()[-4:]
+    assert [row["type"] for row in kept] == ["track", "identify", "page", "alias"]
+    assert (kept[0]["context"], kept[0]["timestamp"]) == ({"a": 1, "locale": "es"}, "2026-03-01T10:00:00Z")
+    assert desk.key not in str(kept)
 
 
 def test_what_is_refused(desk: Desk) -> None:
@@ -110,6 +164,7 @@ def test_what_is_refused(desk: Desk) -> None:
     assert desk.post(b"\x1f\x8bnot gzip", "/v0/events?name=events").status_code == 400
     bomb = gzip.compress(bytes(100 << 20))
     assert desk.post(bomb, "/v0/events?name=events").status_code == 413
+    assert desk.post(bytes(11 << 20), "/v0/events?name=events").status_code == 413
     options = desk.http.options(
         f"{desk.address}/capture", headers={"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
     )

@@ -61,6 +61,12 @@ def test_what_a_killed_service_acknowledged_is_loaded_once(server: Warehouse) ->
             future.result()
     process = start()  # takes up what is left
     post(1000)
+    # what SDKs send is read by the contract of its tracker
+    captured = {"event": "buy", "properties": {"distinct_id": "pia", "$set": {"plan": "gold"}}, "uuid": "p-1"}
+    called = {"messageId": "s-1", "userId": "sue", "traits": {"plan": "gold"}, "writeKey": key}
+    assert desk.post(captured | {"api_key": key}, "/capture", Authorization="").status_code == 202
+    assert desk.post({"api_key": key, "batch": [captured | {"uuid": "p-2"}]}, "/batch/").status_code == 202
+    assert desk.post(called, "/v1/i", Authorization="").status_code == 202
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     day = landing_folder.today().isoformat()
@@ -68,6 +74,17 @@ def test_what_a_killed_service_acknowledged_is_loaded_once(server: Warehouse) ->
     assert loaded.returncode == 0, loaded.stderr
     with server.client() as client:
         rows = client.query("SELECT event_id FROM raw.events").result_rows
+        of_sdks = client.query(
+            "SELECT event_id, event, distinct_id, user_id, attributes_set, tenant_id FROM raw.events "
+            "WHERE match(event_id, '^[ps]-') ORDER BY event_id"
+        ).result_rows
+        trackers = client.query("SELECT DISTINCT tracker FROM raw.load_counts WHERE tracker != ''").result_columns[0]
     found = [row[0] for row in rows]
     assert set(found) >= acknowledged >= {"1000-0", "1000-19"} and len(found) == len(set(found))
+    plan = '{"plan":"gold"}'
+    assert of_sdks == [
+        ("p-1", "buy", "pia", "", plan, "shop"), ("p-2", "buy", "pia", "", plan, "shop"),
+        ("s-1", "identify", "sue", "sue", plan, "shop"),
+    ]  # fmt: skip
+    assert {"posthog", "segment"} <= set(trackers)
     drop(server)
