@@ -1,11 +1,12 @@
 """`footfall status`: where the warehouse is, what was loaded and built last, what waits, what failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.console import out
-from ingest import landing_folder
+from ingest import landing_folder, quarantine
 from warehouse import lease
 from warehouse.connection import Warehouse, connect
 from warehouse.server_files import ServerFiles
@@ -50,6 +51,8 @@ def run_status() -> None:
         failed = builds[0].failed_checks if builds and builds[0].status == "failed" else ()
         if strays := landing_folder.strays(landing_folder.folder(settings)):
             facts.add_row("Not loaded", _not_loaded(strays))
+        if quarantined := quarantine.counts(settings):
+            facts.add_row("Quarantined", _quarantined(quarantined, quarantine.folder(settings)))
         facts.add_row("Failed checks", "\n".join(failed) if failed else "none")
         out().print(facts)
         tables = _tables(warehouse)
@@ -99,6 +102,11 @@ def _not_loaded(strays: Sequence[landing_folder.Stray]) -> str:
     """The files of the landing folder that no load looks at, the first ten of them."""
     more = [f"and {len(strays) - 10} more"] if len(strays) > 10 else []
     return "\n".join([*map(str, strays[:10]), *more])
+
+
+def _quarantined(counts: Mapping[str, int], folder: Path) -> str:
+    """The posted rows that no load would take, and where they are with the reasons."""
+    return f"{', '.join(f'{count:,} posted rows of {table}' for table, count in counts.items())}: {folder}"
 
 
 def _build(build: "Build") -> str:

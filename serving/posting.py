@@ -19,9 +19,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from ingest import landing_folder
+from ingest import landing_folder, quarantine
 from ingest.appending import Appender
-from ingest.tables import EVENTS, IDENTITY_MAPPINGS
+from ingest.landing_folder import TABLES
+from ingest.tables import EVENTS
 from ingest.verdicts import Verdicts
 from serving.answers import NotAnswered
 from serving.authorisation import Authorisation, Caller, token_of
@@ -32,7 +33,6 @@ from warehouse.errors import FootfallError
 
 T = TypeVar("T")
 
-TABLES = (EVENTS, IDENTITY_MAPPINGS)
 # How many rows are judged together at most.
 _GROUP = 20_000
 _LOOK_SECONDS = 1.0
@@ -130,9 +130,9 @@ class _Open:
 
     def __init__(self, warehouse: Warehouse) -> None:
         landing_folder.create(warehouse.settings)
-        home = warehouse.settings.home
-        self._kept = {table: Appender(home / "landing" / table) for table in TABLES}
-        self._aside = {table: Appender(home / "quarantine" / table) for table in TABLES}
+        landing = landing_folder.folder(warehouse.settings)
+        self._kept = {table: Appender(landing / table) for table in TABLES}
+        self._aside = {table: Appender(quarantine.folder(warehouse.settings) / table) for table in TABLES}
         self._verdicts = Verdicts(warehouse)
 
     def take(self, table: str, group: Sequence[_Posted]) -> None:
@@ -145,7 +145,7 @@ class _Open:
                 one.reasons[place] = verdict.reason or (f"tenant_id {NOT_OF_THE_KEY}" if is_of_another else "")
         self._aside[table].append(
             [
-                _put_aside(line, reason, one.tenant)
+                quarantine.line_of(line, reason, one.tenant)
                 for one in group
                 for line, reason in zip(one.lines, one.reasons, strict=True)
                 if reason
@@ -166,12 +166,6 @@ class _Open:
             appender.close()
         with suppress(ClickHouseError, OSError):
             self._verdicts.close()
-
-
-def _put_aside(line: bytes, reason: str, tenant: str) -> bytes:
-    """What is kept of a row that no load would take, and whose key it came with."""
-    row = line.decode(errors="replace")
-    return orjson.dumps({"at": _now().isoformat(), "tenant_id": tenant, "reason": reason, "row": row})
 
 
 def router(authorisation: Authorisation, posting: Posting) -> APIRouter:

@@ -1,6 +1,7 @@
 """A file's statement looks only for what its first rows have; no row is read otherwise for that."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -61,6 +62,21 @@ def test_rows_are_read_as_by_the_statement_that_looks_for_everything(
     ]
     assert readings[0] == readings[1]
     assert narrow.findings == whole.findings
+
+
+def test_letters_of_other_languages_written_as_escapes_hide_no_name(desk: Desk) -> None:
+    rows = [event(event_id=str(n), properties={"café": "ü"}) for n in range(3)]
+    path = desk.put("rows.ndjson", [*map(json.dumps, rows), json.dumps(event(event_id="m", revenue=7))])
+    head = path.read_bytes()
+    assert rb"\u00e9" in head
+    assert narrowing.names_in(head, rows) is not None
+    assert narrowing.names_in(rb'{"reven\u0075e": 7}', rows) is None
+    # no name of a contract is hidden by them; one of the user's own may be
+    assert not re.search(narrowing.pattern([("revenue",)], frozenset()), json.dumps(rows[0]))
+    own = narrowing.pattern([("café",)], frozenset())
+    assert re.search(own, json.dumps(rows[0])) and re.search(own, json.dumps(rows[0], ensure_ascii=False))
+    assert desk.load(path, mapping={"city": "properties.café"}, tenant="t").rows_accepted == 4
+    assert desk.query("SELECT DISTINCT city FROM events WHERE event_id != 'm'") == [{"city": "ü"}]
 
 
 _NAMES_IN = narrowing.names_in

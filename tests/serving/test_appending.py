@@ -17,6 +17,7 @@ from ingest import landing_folder
 from ingest.appending import Appender
 from serving import keys
 from serving.envelopes import BadBody, captured, rows_of, unpacked
+from tests.cli.conftest import footfall_of
 from tests.conftest import drop
 from tests.serving.conftest import Desk, event, serving
 from warehouse.connection import Warehouse
@@ -64,6 +65,8 @@ def test_rows_that_are_no_events_are_put_aside_with_the_reason(desk: Desk) -> No
     ]  # fmt: skip
     assert "no json at all" in {row["row"] for row in aside}
     assert not any(row.get("tenant_id") == "rival" for row in desk.kept())
+    told = footfall_of(desk.warehouse)("status").stdout
+    assert f"Quarantined {len(desk.kept(folder='quarantine'))} posted rows of events: " in " ".join(told.split())
 
 
 def test_a_tenant_that_is_named_in_a_hidden_way_is_found(desk: Desk) -> None:
