@@ -36,6 +36,8 @@ T = TypeVar("T")
 # How many rows are judged together at most.
 _GROUP = 20_000
 _LOOK_SECONDS = 1.0
+# A group waits so long for those who were answered together to come together again; else each waits for two groups.
+_GATHER_SECONDS = 0.03
 # As servers and browsers address them.
 _CALLS = ("batch", "track", "identify", "page", "screen", "group", "alias")
 _ADDRESSES = {name: kind for kind in _CALLS for name in (kind, kind[0])}
@@ -92,6 +94,7 @@ class Posting:
         group: list[_Posted] = []
         with suppress(asyncio.TimeoutError):
             group.append(await asyncio.wait_for(self._waiting.get(), _LOOK_SECONDS))
+            await asyncio.sleep(_GATHER_SECONDS)
             while not self._waiting.empty() and sum(len(posted.lines) for posted in group) < _GROUP:
                 group.append(self._waiting.get_nowait())
         return group
