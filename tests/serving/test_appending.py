@@ -3,6 +3,8 @@
 import base64
 import gzip
 import os
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,7 @@ from ingest import landing_folder
 from ingest.appending import Appender
 from serving import keys
 from serving.envelopes import BadBody, captured, rows_of, unpacked
-from tests.cli.conftest import footfall_of
+from tests.cli.conftest import ROOT, footfall_of
 from tests.conftest import drop
 from tests.serving.conftest import Desk, event, serving
 from warehouse.connection import Warehouse
@@ -153,6 +155,23 @@ def test_bodies_of_segment_sdks(desk: Desk) -> None:
     assert [row["type"] for row in kept] == ["track", "identify", "page", "alias"]
     assert (kept[0]["context"], kept[0]["timestamp"]) == ({"a": 1, "locale": "es"}, "2026-03-01T10:00:00Z")
     assert desk.key not in str(kept)
+
+
+def test_the_examples_of_the_docs(desk: Desk) -> None:
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8").replace("\\\n", "")
+    examples = re.findall(r"```sh\ncurl (.*?)\n```\n\n```json\n(.*?)\n```", page, flags=re.DOTALL)
+    assert len(examples) == 3
+    for line, answer in examples:
+        address, *options = shlex.split(line.replace("$KEY", desk.key))
+        given = dict(zip(options[::2], options[1::2], strict=True))
+        headers = {"Authorization": ""} | dict([given["-H"].split(": ")] if "-H" in given else [])
+        if user := given.get("-u"):
+            headers["Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+        told = desk.post(given["-d"].encode(), address.removeprefix("http://127.0.0.1:8000"), **headers)
+        assert (told.status_code, told.json()) == (202, orjson.loads(answer))
+    described = desk.http.get(f"{desk.address}/openapi.json").json()["paths"]
+    for path, methods in described.items():
+        assert "post" not in methods or f"`{path}`" in page or f"POST {path}?" in page, path
 
 
 def test_what_is_refused(desk: Desk) -> None:
