@@ -15,9 +15,10 @@ import orjson
 from ingest import moments, nobody, paths, raw_tables
 from ingest.contract import Contract, Rule, meaning, signatures
 from ingest.documents import Documents, Parameters
+from ingest.field_texts import FieldTexts, last_name
 from ingest.narrowing import any_of
 from ingest.sql_files import sql_file
-from ingest.tables import CLICK_IDS, EVENTS, IDS, MOMENTS, OBJECTS, TABLES, UTMS
+from ingest.tables import CLICK_IDS, EVENTS, MOMENTS, OBJECTS, TABLES, UTMS
 
 # The host in an address that ClickHouse's domain() takes for none: localhost, or behind a name and password.
 HOST_OF_URL = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)"
@@ -141,6 +142,7 @@ class _Compiled:
             [*reading.all_paths, *(path for paths_ in self._mapped for path in paths_)], reading.contract.each
         )
         self._parameters: Parameters = {**self._documents.parameters}
+        self._texts = FieldTexts(self._contract, self._documents, self._parameter, self._mapped, reading.tenant)
 
     def paths_found(self) -> tuple[str, Parameters]:
         """See Reading.paths_found."""
@@ -157,7 +159,7 @@ class _Compiled:
             conditions += self._found(name, one)
         taken: list[str] = []
         for text in rule.from_:
-            place = self._place(name, paths.parsed(text), rule.without)
+            place = self._texts.place(name, paths.parsed(text), rule.without)
             conditions.append(" AND ".join([f"{place} != ''", *taken]))
             taken.append(f"{place} = ''")
         others = rule.texts[len(conditions) :]
@@ -194,7 +196,7 @@ class _Compiled:
         outer = self._outer_names()
         markers = {
             "rows": self._rows(),
-            "fields": ",\n            ".join(f"{self._field(name)} AS {name}_text" for name in self._plain_fields()),
+            "fields": ",\n            ".join(f"{self._texts.of(name)} AS {name}_text" for name in self._plain_fields()),
             "unreadable": sql_file("unreadable"),
             "tail_columns": ", ".join(raw_tables.INCOMING_COLUMNS),
         }
@@ -300,119 +302,25 @@ class _Compiled:
             bits.append(f"bitShiftLeft(toUInt64({found}), {number})")
         return " + ".join(bits) or "toUInt64(0)"
 
-    def _field(self, name: str) -> str:
-        """The expression for a field's text, '' if it is absent."""
-        rule = self._rules.get(name)
-        fallback = "{tenant:String}" if name == "tenant_id" else "''"
-        if rule is None:
-            return fallback
-        return self._text(name, rule, fallback)
-
-    def _text(self, name: str, rule: Rule, fallback: str = "''") -> str:
-        """The expression for what a rule reads, '' if that is nothing."""
-        if rule.constant is not None:
-            text = self._parameter(rule.constant)
-        elif rule.first_of:
-            text = _first([self._text(name, one) for one in rule.first_of], fallback)
-        else:
-            text = self._first_present(name, rule, fallback)
-        return self._where(rule, self._worded(rule, text))
-
-    def _where(self, rule: Rule, text: str) -> str:
-        """The text in rows that the rule is for."""
-        conditions = [
-            f"{self._documents.text(paths.parsed(path))} IN {self._parameter(values)}"
-            for path, values in rule.where.items()
-        ]
-        return f"if({' AND '.join(conditions)}, {text}, '')" if conditions else text
-
-    def _worded(self, rule: Rule, text: str) -> str:
-        if rule.words:
-            known, meant = self._parameter(list(rule.words)), self._parameter(list(rule.words.values()))
-            text = f"transform({text}, {known}, {meant}, {text})"
-        if rule.default:
-            text = f"multiIf({text} = '', {self._parameter(rule.default)}, {text})"
-        return text
-
-    def _first_present(self, name: str, rule: Rule, fallback: str = "''") -> str:
-        """The first path at which there is something, and of ids something that does not mean nobody."""
-        places = [self._place(name, paths.parsed(text), rule.without) for text in rule.from_]
-        if rule.join:
-            parts = [self._documents.text(paths.parsed(text)) for text in rule.join if isinstance(text, str)]
-            separator = self._parameter(rule.with_)
-            joined = f", {separator}, ".join(
-                self._documents.text(paths.parsed(one)) if isinstance(one, str) else self._parameter(one.constant)
-                for one in rule.join
-            )
-            some_absent = " OR ".join(f"{part} = ''" for part in parts)
-            places = [f"if({some_absent}, '', concat({joined}, ''))"]
-        if name == "tenant_id" and self._reading.tenant:
-            # whom the command names takes precedence over all but the field of that name
-            own = [
-                self._documents.text(path) for path in rule.all_paths if path == ("tenant_id",) or self._is_mapped(path)
-            ]
-            places = own
-        return _first(places, fallback)
-
-    def _is_mapped(self, path: paths.Path) -> bool:
-        return any(path in alternatives for alternatives in self._mapped)
-
-    def _place(self, name: str, path: paths.Path, without: str = "") -> str:
-        text = self._documents.text(path)
-        if without:
-            beginning = self._parameter(without)
-            text = f"if(startsWith({text}, {beginning}), substring({text}, length({beginning}) + 1), {text})"
-        if name not in IDS or self._table.name != EVENTS:
-            return text
-        return f"multiIf(match({text}, {{nobody:String}}), '', {text})"
-
-    def _object(self, name: str) -> str:
-        """The expression for a field that is a JSON object, '' if there is none."""
-        rule = self._rules.get(name)
-        if rule is None:
-            return "''"
-        if rule.from_:
-            return _first([self._documents.text(path) for path in rule.all_paths])
-        members = [
-            f"JSONExtractKeysAndValuesRaw({self._documents.text(paths.parsed(text))})" for text in rule.merge
-        ] + [
-            Template(sql_file("raw_pairs")).substitute(text=self._documents.text(paths.parsed(text)))
-            for text in rule.pairs
-        ]
-        if rule.rest:
-            members.append(
-                f"arrayFilter(pair -> pair.1 NOT IN {self._parameter(self._mentioned())} "
-                "AND pair.2 NOT IN ('null', '\"\"'), JSONExtractKeysAndValuesRaw(readable))"
-            )
-        all_members = members[0] if len(members) == 1 else f"arrayConcat({', '.join(members)})"
-        if rule.but:
-            starts = self._parameter(rule.but)
-            all_members = f"arrayFilter(pair -> NOT arrayExists(s -> startsWith(pair.1, s), {starts}), {all_members})"
-        text = Template(sql_file("object")).substitute(members=all_members)
-        if rule.rest:
-            return text
-        # nearly no row has any of them
-        names = self._parameter(any_of(_last_name(path) for path in rule.all_paths))
-        return f"if(multiMatchAny(readable, [{names}]), {text}, '')"
-
     def _event_markers(self, outer: Sequence[tuple[str, str]], parameters: Parameters) -> dict[str, str]:
         """The markers that only events have."""
         click_rules = {name: self._rules[name] for name in CLICK_IDS if name in self._rules}
         parameters["click_id_names"] = list(CLICK_IDS)
         parameters["click_id_words"] = any_of(
-            sorted({*CLICK_IDS, *(_last_name(path) for rule in click_rules.values() for path in rule.all_paths)})
+            sorted({*CLICK_IDS, *(last_name(path) for rule in click_rules.values() for path in rule.all_paths)})
         )
         values = []
         for name in CLICK_IDS:
-            sent = self._field(name)
+            sent = self._texts.of(name)
             from_url = f"toValidUTF8(decodeURLFormComponent(extractURLParameter(current_url_text, '{name}')))"
             values.append(from_url if sent == "''" else f"multiIf({sent} != '', {sent}, {from_url})")
+        mentioned = self._mentioned()
         session = self._rules.get("session_id")
         per_visitor = session.per_visitor if session else False
         return {
-            "properties": self._object("properties"),
-            "attributes_set_once": self._object("attributes_set_once"),
-            "attributes_set": self._object("attributes_set"),
+            "properties": self._texts.object("properties", mentioned),
+            "attributes_set_once": self._texts.object("attributes_set_once", mentioned),
+            "attributes_set": self._texts.object("attributes_set", mentioned),
             "click_id_values": ", ".join(values),
             "utms": ",\n            ".join(f"{_utm(name)} AS {name}_found" for name in UTMS),
             "spare_count": self._spare_count(outer),
@@ -433,25 +341,7 @@ class _Compiled:
         return " + ".join(f"({' + '.join(some)} > 1)" for some in by_field.values() if len(some) > 1) or "0"
 
 
-def _first(texts: Sequence[str], fallback: str = "''") -> str:
-    """The first of these texts that is not empty.
-
-    By one multiIf: a chain of `if` over members of documents takes the server two seconds for 300,000 rows.
-    """
-    if not texts:
-        return fallback
-    if len(texts) == 1 and fallback == "''":
-        return texts[0]
-    cases = "".join(f"{text} != '', {text}, " for text in texts)
-    return f"multiIf({cases}{fallback})"
-
-
 def _utm(name: str) -> str:
     """A UTM value as it was sent, else from the address of the page; decoded."""
     sent = f"multiIf({name}_text != '', {name}_text, utm_url = '', '', extractURLParameter(utm_url, '{name}'))"
     return f"multiIf(match({sent}, '[%+]'), toValidUTF8(decodeURLFormComponent({sent})), {sent})"
-
-
-def _last_name(path: paths.Path) -> str:
-    last = path[-1]
-    return last.name if isinstance(last, paths.Named) else next(str(s) for s in reversed(path) if isinstance(s, str))
