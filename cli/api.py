@@ -1,7 +1,6 @@
 """`footfall api`: the HTTP service in the foreground, until Ctrl-C."""
 
 from cli.console import err, out
-from cli.interrupts import end_on_signals
 from ingest import raw_tables
 from warehouse import access_apply, ports
 from warehouse.connection import connect
@@ -25,7 +24,6 @@ def run_api() -> None:
         app = create_app(warehouse, settings.api_rate)
         out().print(f"API  http://127.0.0.1:{settings.api_port}  (its description: /docs)")
         out().print("Ctrl-C ends it.")
-        end_on_signals()  # which uvicorn hands on once it has closed everything
         # Addresses may hold a key (?token=), so none is logged; calls are in raw.api_calls.
         uvicorn.run(app, host="127.0.0.1", port=settings.api_port, log_level="warning", access_log=False)
         err().print("Stopped.")

@@ -7,7 +7,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from cli.console import err, out, progress
-from cli.interrupts import end_on_signals
 from warehouse.connection import connect
 from warehouse.errors import FootfallError
 from warehouse.settings import Settings, get_settings
@@ -56,7 +55,6 @@ def _generate(settings: Settings) -> Path:
 
 
 def _serve(page: Path) -> None:
-    end_on_signals()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(page.parent))) as server:
         out().print(f"Docs       http://127.0.0.1:{server.server_port}")
         out().print("Ctrl-C ends it.")

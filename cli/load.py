@@ -6,7 +6,6 @@ from typing import TypedDict, Unpack
 
 from cli.console import err, out, progress
 from cli.definition_warnings import dropped_since, warnings
-from cli.interrupts import end_on_signals
 from ingest import files, landing_folder
 from ingest.loading import LoadResult, load_paths
 from ingest.tables import FUNNEL_STEPS, RETENTION_DEFINITIONS
@@ -30,7 +29,6 @@ class LoadOptions(TypedDict, total=False):
 def run_load(table: str, paths: Sequence[Path], **options: Unpack[LoadOptions]) -> None:
     """Load and print a line per file; raises FootfallError in the end if any file failed."""
     settings = get_settings()
-    end_on_signals()
     with connect(settings) as warehouse, exclusive(warehouse, f"load {table}"):
         landing_folder.create(settings)
         results = load(warehouse, table, paths, **options)

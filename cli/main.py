@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from cli.errors import FAILED, INTERRUPTED, report
+from cli.interrupts import end_on_signals
 
 # Looked up in the arguments when an error is reported, hence nothing to pass on.
 verbose_option = click.option("--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
@@ -418,6 +419,7 @@ def dbt(arguments: tuple[str, ...]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script: runs a command and ends the process with 0 (done), 1 (failed) or 2 (makes no sense)."""
+    end_on_signals()
     sys.exit(_exit_code(lambda: _run(arguments)))
 
 

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cli.console import err, out
-from cli.interrupts import end_on_signals
 from ingest import landing_folder
 from warehouse import ports
 from warehouse.connection import Warehouse, connect
@@ -33,7 +32,6 @@ _RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "footfa
 def run_up(*, warehouse_only: bool) -> None:
     """Run until Ctrl-C (or SIGTERM); raises FootfallError if the UI cannot be started or ends by itself."""
     settings = get_settings()
-    end_on_signals()
     with connect(settings) as warehouse:
         landing_folder.create(settings)
         try:
