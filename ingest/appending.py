@@ -17,7 +17,9 @@ from warehouse.errors import FootfallError
 # A file is for one load: long enough to be worth it, and not much older than what waits.
 _MAX_BYTES = 32 << 20
 _MAX_SECONDS = 60.0
-_HIDDEN = ".posted-"
+# How the names of the files begin.
+POSTED = "posted-"
+_HIDDEN = f".{POSTED}"
 
 
 class Appender:

@@ -31,6 +31,7 @@ from ingest import (
     row_counts,
     sending,
 )
+from ingest.appending import POSTED
 from ingest.file_problem import FileProblem
 from ingest.findings import Findings
 from ingest.limits import is_refused, limit_of
@@ -177,7 +178,7 @@ class Loader:
             if files.state_of(path) != before:
                 raise FileProblem("the file changed while it was being loaded", "Load it again.")
             found = findings.of_load(client, self._raw, load.load_id)
-            self._require_mapped(found, columns)
+            self._require_mapped(path, found, columns)
             load, reasons = row_counts.counted(client, self._raw, load, superseded)
             corrected = row_counts.corrected(client, self._raw, load, superseded)
         except FileProblem as problem:
@@ -322,8 +323,13 @@ class Loader:
                 "Put a header on top, or say which column is which: --map field=column.",
             )
 
-    def _require_mapped(self, found: Findings, columns: Sequence[str]) -> None:
-        """A path of the user's own that no row has is a mistake; a null is none, nor is a column without values."""
+    def _require_mapped(self, file: Path, found: Findings, columns: Sequence[str]) -> None:
+        """A path of the user's own that no row has is a mistake; a null is none, nor is a column without values.
+
+        Of a file of posted rows each was accepted by itself, whichever of them came together.
+        """
+        if file.name.startswith(POSTED):
+            return
         for number, path in enumerate(self._options.mapping.values()):
             if any(len(way) == 1 and way[0] in columns for way in paths.alternatives(path)):
                 continue

@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 # How many rows are judged together at most.
 _GROUP = 20_000
+# How many bytes of rows may wait; who comes then is told to come again.
+_WAITING_BYTES = 256 << 20
 _LOOK_SECONDS = 1.0
 # A group waits so long for those who were answered together to come together again; else each waits for two groups.
 _GATHER_SECONDS = 0.03
@@ -53,6 +55,11 @@ class _Posted:
     reasons: list[str]
     done: "asyncio.Future[tuple[int, int]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(map(len, self.lines))
+
 
 class Posting:
     """Takes rows, a group at a time; one process of a home may. Made when the first rows come."""
@@ -60,6 +67,7 @@ class Posting:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._waiting: asyncio.Queue[_Posted] = asyncio.Queue()
+        self._waiting_bytes = 0
         self._open: _Open | None = None
 
     async def post(self, table: str, lines: Sequence[bytes], tenant: str) -> tuple[int, int]:
@@ -71,8 +79,14 @@ class Posting:
         posted = _Posted(table, tenant, [line for line, _ in judged], [reason for _, reason in judged])
         if not posted.lines:
             return 0, 0
+        if self._waiting_bytes > _WAITING_BYTES:
+            raise NotAnswered("Too many rows wait already; send them again in a moment.")
+        self._waiting_bytes += posted.size
         self._waiting.put_nowait(posted)
-        return await posted.done
+        try:
+            return await posted.done
+        finally:
+            self._waiting_bytes -= posted.size
 
     async def work_for_ever(self) -> None:
         """Take what waits, group by group; when this is cancelled, the files are closed."""

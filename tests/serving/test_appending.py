@@ -4,11 +4,13 @@ import base64
 import gzip
 import os
 import re
+import resource
 import shlex
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,7 @@ import pytest
 
 from ingest import landing_folder
 from ingest.appending import Appender
+from ingest.landing import load_day
 from serving import keys
 from serving.envelopes import BadBody, captured, rows_of, unpacked
 from tests.cli.conftest import ROOT, footfall_of
@@ -96,8 +99,15 @@ def test_rows_are_judged_as_the_landing_folder_says_they_are_read(desk: Desk) ->
     row = {"event": "click", "when": "2026-03-01 10:00:00", "user_id": "ann"}
     assert number_of(desk.post(row)) == (0, 1)
     try:
-        options.write_text("map: {timestamp: when}\n")
+        options.write_text("map: {timestamp: when, city: town}\n")
         assert number_of(desk.post(row)) == (1, 0)
+        # and loaded, though none of them has a town
+        file = landing_folder.folder(desk.warehouse.settings) / "events" / "2026-03-01" / "posted-x.ndjson"
+        file.parent.mkdir()
+        file.write_bytes(orjson.dumps(row | {"tenant_id": "shop"}) + b"\n")
+        (loaded,) = load_day(desk.warehouse, "events", date(2026, 3, 1))
+        assert (loaded.status, loaded.rows_accepted) == ("loaded", 1)
+        shutil.rmtree(file.parent)
         options.write_text("set: {tenant_id: rival}\n")
         assert number_of(desk.post(row | {"timestamp": "2026-03-01 10:00:00"})) == (0, 1)
         options.write_text("colour: red\n")
@@ -223,6 +233,22 @@ def test_an_appender_cuts_off_what_was_never_finished(tmp_path: Path) -> None:
     again.close()
     texts = sorted(path.read_bytes() for path in left.parent.glob("posted-*"))
     assert texts == [b"four\n", b"one\ntwo\nthree\n", b"whole\n"] and not list(left.parent.glob(".posted-*"))
+
+
+def test_what_does_not_fit_on_the_disk_is_not_there_in_part(tmp_path: Path) -> None:
+    appender = Appender(tmp_path)
+    appender.append([b"one"])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            appender.append([b"much too long"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    appender.append([b"two"])
+    appender.close()
+    (file,) = tmp_path.glob("*/posted-*")
+    assert file.read_bytes() == b"one\ntwo\n"
 
 
 def test_rows_of_a_body() -> None:
