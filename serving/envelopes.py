@@ -14,11 +14,13 @@ import orjson
 MAX_BYTES = 10 << 20
 MAX_UNPACKED = 64 << 20
 
+_GZIP = ("gzip", "x-gzip")
+
 NOT_OF_THE_KEY = "is not the tenant of the key"
 
 
 class BadBody(ValueError):
-    """A body that cannot be read at all; `status` is 400, or 413 if it is too large."""
+    """A body that cannot be read; `status` is 400, 413 if it is too large, 415 if it is packed in another way."""
 
     def __init__(self, sentence: str, status: int = 400) -> None:
         self.status = status
@@ -27,18 +29,24 @@ class BadBody(ValueError):
 
 def unpacked(body: bytes, encoding: str) -> bytes:
     """The body without its gzip, of which its first bytes tell, too. Raises BadBody."""
-    if encoding.lower() not in ("gzip", "x-gzip") and not body.startswith(b"\x1f\x8b"):
+    encoding = encoding.strip().lower()
+    if encoding not in ("", "identity", *_GZIP):
+        raise BadBody(f"The body is in {encoding[:40]!r}; it can be plain or gzip.", 415)
+    if encoding not in _GZIP and not body.startswith(b"\x1f\x8b"):
         return body
-    machine = zlib.decompressobj(wbits=31)
-    try:
-        text = machine.decompress(body, MAX_UNPACKED)
-    except zlib.error:
-        raise BadBody("The body is not gzip, though it says so.") from None
-    if machine.unconsumed_tail:
-        raise BadBody(f"A body has {MAX_UNPACKED >> 20} MB at most when it is unpacked; send several.", 413)
-    if not machine.eof:
-        raise BadBody("The gzip of the body ends too early.")
-    return text
+    text = bytearray()
+    while body:  # a gzip may have several parts, one after the other
+        machine = zlib.decompressobj(wbits=31)
+        try:
+            text += machine.decompress(body, MAX_UNPACKED + 1 - len(text))
+        except zlib.error:
+            raise BadBody("The body is not gzip, though it says so.") from None
+        if len(text) > MAX_UNPACKED:
+            raise BadBody(f"A body has {MAX_UNPACKED >> 20} MB at most when it is unpacked; send several.", 413)
+        if not machine.eof:
+            raise BadBody("The gzip of the body ends too early.")
+        body = machine.unused_data
+    return bytes(text)
 
 
 def rows_of(text: bytes) -> list[bytes]:

@@ -256,3 +256,7 @@ def test_rows_of_a_body() -> None:
     assert rows_of(b'{"a": 1.50}\n{"b": 2}') == [b'{"a": 1.50}', b'{"b": 2}']
     with pytest.raises(BadBody, match="too early"):
         unpacked(gzip.compress(os.urandom(1000))[:500], "gzip")
+    assert unpacked(gzip.compress(b"a\n") + gzip.compress(b"b\n"), "") == b"a\nb\n"
+    with pytest.raises(BadBody, match="'br'") as refused:
+        unpacked(b"...", "br")
+    assert refused.value.status == 415
