@@ -163,6 +163,9 @@ def test_a_map_must_name_columns_that_are_there(desk: Desk) -> None:
 def test_a_mapped_column_may_have_no_value_in_any_row(desk: Desk) -> None:
     path = desk.put("a.csv", "tenant_id,event,timestamp,person,town\nt,click,2026-03-01 12:00:00,p,\n")
     assert desk.load(path, mapping={"distinct_id": "person", "city": "town"}).rows_accepted == 1
+    rows = pa.table({**{name: [value] for name, value in event().items()}, "town": pa.nulls(1, pa.string())})
+    pq.write_table(rows, desk.folder / "a.parquet")
+    assert desk.load(desk.folder / "a.parquet", mapping={"city": "town"}).rows_accepted == 1
 
 
 def test_a_big_file_goes_in_several_streams_and_every_line_keeps_its_number(

@@ -203,6 +203,15 @@ def test_what_is_refused(desk: Desk) -> None:
     assert (options.status_code, options.headers["Access-Control-Allow-Origin"]) == (200, "*")
 
 
+def test_one_service_of_a_home_takes_rows(desk: Desk) -> None:
+    row = {"event": "click", "timestamp": "2026-03-01 10:00:00", "user_id": "ann"}
+    assert number_of(desk.post(row)) == (1, 0)
+    with serving(desk.warehouse, []) as other:
+        answer = Desk(desk.warehouse, other.address, desk.key).post(row)
+    assert answer.status_code == 503 and str(desk.warehouse.settings.home) not in answer.text
+    assert number_of(desk.post(row)) == (1, 0)
+
+
 def test_many_at_once_are_taken_in_groups(desk: Desk) -> None:
     """2,000 rows a second on two cores is the aim; half of it is asked for here, where other tests run as well."""
     bodies = [
