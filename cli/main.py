@@ -312,6 +312,32 @@ def docs(folder: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--tenant", required=True, help="The tenant that the person is of.")
+@click.option("--user", required=True, help="Any id of the person, or their tracking id.")
+@verbose_option
+def forget(tenant: str, user: str) -> None:
+    """Erase a person: from all tables, from the disk, and for what comes later.
+
+    Ends with a search of every table and file for anything of theirs. Broken off, the same command finishes it.
+    """
+    from cli.forget import run_forget
+
+    run_forget(tenant, user)
+
+
+@cli.command()
+@click.option("--tenant", required=True, help="The tenant that the person is of.")
+@click.option("--user", required=True, help="Any id of the person, or their tracking id.")
+@click.option("--out", "file", default=None, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@verbose_option
+def export(tenant: str, user: str, file: Path | None) -> None:
+    """Write all that is held on a person as one JSON document, to stdout or into a file."""
+    from cli.forget import run_export
+
+    run_export(tenant, user, file)
+
+
+@cli.command()
 @verbose_option
 def api() -> None:
     """Serve the published tables over HTTP in the foreground, until Ctrl-C."""

@@ -239,3 +239,37 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.api_calls
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(at)
 ORDER BY at;
+
+-- The key of the hashes below: made once, and never changed, or nobody would know who was erased.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.erasure_key
+(
+    k0  UInt64,
+    k1  UInt64
+)
+ENGINE = MergeTree
+ORDER BY tuple();
+
+-- Who was erased: a keyed hash of each of their ids, so that no file that comes later brings anybody back.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.erasures
+(
+    load_id    String,
+    tenant_id  String,
+    id_hash    FixedString(16)
+)
+ENGINE = MergeTree
+ORDER BY (tenant_id, id_hash, load_id);
+
+-- The raw rows that an erasure takes: those that stood in its way when it was committed. They go from the disk, and from
+-- here, once no published table holds what came of them.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.erased_rows
+(
+    load_id      String,
+    `table`      LowCardinality(String),
+    row_load_id  String,
+    row_line     UInt64,
+    tenant_id    String,
+    event_date   Date,
+    event_id     String
+)
+ENGINE = MergeTree
+ORDER BY (`table`, tenant_id, event_date, event_id);

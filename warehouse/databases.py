@@ -138,6 +138,16 @@ class Databases:
         self._ddl(f"CREATE {clone} AS {original}", {"name": name})
         self._ddl(f"ALTER {clone} ATTACH PARTITION ALL FROM {original}", {"name": name})
 
+    def rewrite_marked_rows(self) -> None:
+        """Writes the parts of published tables again that hold rows which are only marked as deleted."""
+        for change, tables in (("APPLY PATCHES", self._tables_with_patches()), ("APPLY DELETED MASK", self._marked())):
+            for name in sorted(tables):
+                self._ddl(
+                    f"ALTER TABLE {{published:Identifier}}.{{name:Identifier}} {change}",
+                    {"name": name},
+                    {"mutations_sync": 2},
+                )
+
     def tell_what_is_rebuilt(self, rebuild: Mapping[str, str]) -> None:
         """Writes, beside, the table in which dbt finds the models that it builds from nothing, if there are any."""
         self._ddl("DROP TABLE IF EXISTS {next:Identifier}.changed_models")
@@ -207,6 +217,14 @@ class Databases:
         rows = self._client.query(
             "SELECT DISTINCT table FROM system.parts WHERE active AND database = {published:String}"
             " AND startsWith(name, 'patch-')",
+            parameters=self.names,
+        ).result_rows
+        return {table for (table,) in rows}
+
+    def _marked(self) -> set[str]:
+        rows = self._client.query(
+            "SELECT DISTINCT table FROM system.parts WHERE active AND database = {published:String}"
+            " AND has_lightweight_delete",
             parameters=self.names,
         ).result_rows
         return {table for (table,) in rows}

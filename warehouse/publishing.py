@@ -83,6 +83,18 @@ def give_up_previous_version(warehouse: Warehouse) -> None:
         publisher.give_up_previous_version()
 
 
+def forget_previous_version(warehouse: Warehouse) -> None:
+    """Drops all that is beside the published tables: the previous version, to which there is no rollback then."""
+    with _Publisher.of(warehouse) as publisher:
+        publisher.forget_previous_version()
+
+
+def rewrite_marked_rows(warehouse: Warehouse) -> None:
+    """Takes rows of published tables that are only marked as deleted out of the disk; no reader sees a difference."""
+    with _Publisher.of(warehouse) as publisher:
+        publisher.rewrite_marked_rows()
+
+
 def standing(warehouse: Warehouse) -> Standing:
     """What is published, by the journal; changes nothing, and needs no lock."""
     with warehouse.client() as client:
@@ -143,6 +155,19 @@ class _Publisher:
             # The previous version is whole: what the last build rebuilt says nothing of it.
             self._databases.tell_what_is_rebuilt({})
         self.begin_candidate()
+
+    def forget_previous_version(self) -> None:
+        self.recover()
+        self.begin_candidate()
+        for name, existing in self._databases.objects("next").items():
+            self._databases.drop(name, existing)
+
+    def rewrite_marked_rows(self) -> None:
+        unchanged = self._journal.read().own_names - self.changed_by_hand()
+        # That counts as a change of rows: until it is over, nothing is known.
+        self._write_made(unchanged, {})
+        self._databases.rewrite_marked_rows()
+        self._write_made(unchanged, self._databases.made())
 
     def changed_by_hand(self) -> set[str]:
         entry = self._journal.read()

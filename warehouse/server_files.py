@@ -139,6 +139,12 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
 
     <!-- Nobody watches a laptop second by second. -->
     <asynchronous_metrics_update_period_s>60</asynchronous_metrics_update_period_s>
+    <!-- What is erased should be gone from the disk soon, not after minutes. -->
+    <merge_tree>
+        <cleanup_delay_period>10</cleanup_delay_period>
+        <cleanup_delay_period_random_add>0</cleanup_delay_period_random_add>
+        <max_cleanup_delay_period>15</max_cleanup_delay_period>
+    </merge_tree>
     <query_log>
         <database>system</database>
         <table>query_log</table>

@@ -2,10 +2,10 @@
     order_by=['tenant_id', 'event_date', 'event_id'],
     query_settings={'optimize_aggregation_in_order': 1},
 ) }}
--- One row per event key that this build's loads contest: several versions in raw, or a version withdrawn with its
--- load. Of the versions that stand the one received first is the event, and of those of which nobody says when that was
--- the one that was loaded last; this table says which it was before this build and which it is now. A pure function of
--- raw rows and ledger: running it again gives the same. Events with a single version, nearly all, never pass through
+-- One row per event key that this build's loads contest: several versions in raw, or a version erased or withdrawn with
+-- its load. Of the versions that stand the one received first is the event, and of those of which nobody says when that
+-- was the one that was loaded last; this table says which it was before this build and which it is now. A pure function
+-- of raw rows and ledger: running it again gives the same. Events with a single version, nearly all, never pass through
 -- here.
 {% set key = 'tenant_id, event_date, event_id' %}
 with live_before as (
@@ -14,6 +14,12 @@ with live_before as (
 
 live_after as (
     select load_id from {{ ref('stg_loads') }} where table_name = 'events' and is_live
+),
+
+erased_rows as (
+    select {{ key }}, load_id, line, was_erased, is_erased
+    from {{ ref('stg_erased_rows') }}
+    where table_name = 'events'
 ),
 
 contested as (
@@ -25,20 +31,26 @@ contested as (
         and ({{ key }}) in (
             select {{ key }}
             from {{ ref('stg_events') }}
-            where load_id in (
-                select load_id from {{ ref('stg_loads') }} where table_name = 'events' and change != ''
-            )
+            where
+                load_id in (
+                    select load_id from {{ ref('stg_loads') }} where table_name = 'events' and change != ''
+                )
+            union distinct
+            select {{ key }} from erased_rows where was_erased != is_erased
         )
         {% endif %}
     group by {{ key }}
-    having count() > 1 or countIf(load_id not in (live_after)) > 0
+    having
+        count() > 1
+        or countIf(load_id not in (live_after)) > 0
+        or countIf((load_id, line) in (select load_id, line from erased_rows)) > 0
 ),
 
 versions as (
     select
         {{ key }},
-        loads.was_live as was_live,
-        loads.is_live as is_live,
+        loads.was_live and (load_id, line) not in (select load_id, line from erased_rows where was_erased) as was_live,
+        loads.is_live and (load_id, line) not in (select load_id, line from erased_rows where is_erased) as is_live,
         -- the smallest wins
         (
             isNull(sent_received_at),
@@ -53,7 +65,7 @@ versions as (
     inner join {{ ref('stg_loads') }} as loads on versions.load_id = loads.load_id
     where
         ({{ key }}) in (select {{ key }} from contested)
-        and (loads.was_live or loads.is_live)
+        and (was_live or is_live)
 ),
 
 images as (

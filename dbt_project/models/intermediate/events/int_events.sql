@@ -37,6 +37,9 @@ came as (
     from {{ ref('stg_events') }}
     where
         load_id in (added_loads)
+        and (load_id, line) not in (
+            select load_id, line from {{ ref('stg_erased_rows') }} where table_name = 'events' and is_erased
+        )
         and (
             (tenant_id, event_date, event_id) not in (
                 select tenant_id, event_date, event_id from {{ ref('changed_duplicates') }}

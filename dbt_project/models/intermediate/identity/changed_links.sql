@@ -7,9 +7,15 @@ with changed_mappings as (
         anonymous_id,
         user_id
     from {{ ref('stg_identity_mappings') }}
-    where load_id in (
-        select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and change != ''
-    )
+    where
+        load_id in (
+            select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and change != ''
+        )
+        or (load_id, line) in (
+            select load_id, line
+            from {{ ref('stg_erased_rows') }}
+            where table_name = 'identity_mappings' and was_erased != is_erased
+        )
 ),
 
 -- where an anonymous id has sent events, now or before this build

@@ -18,6 +18,11 @@ with said_by_mappings as {{ once() if is_incremental() }} (
     from {{ ref('stg_identity_mappings') }}
     where
         load_id in (select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and is_live)
+        and (load_id, line) not in (
+            select load_id, line
+            from {{ ref('stg_erased_rows') }}
+            where table_name = 'identity_mappings' and is_erased
+        )
         {{ only_changed('changed_links', ['anonymous_id', 'user_id']) }}
 ),
 

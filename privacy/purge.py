@@ -1,0 +1,154 @@
+"""Takes what an erasure made not count out of the disk: rows, what was built before, logs, and files of the home.
+
+Every step can be done again: a purge that was killed is simply begun anew.
+"""
+
+import gzip
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from warehouse import publishing
+from warehouse.connection import Warehouse
+from warehouse.errors import FootfallError
+
+_SYNC = {"mutations_sync": 2, "max_table_size_to_drop": 0}
+# How long the server may take to remove the parts of tables that were rewritten: a quarter of a minute on the local
+# one, up to five minutes by ClickHouse's own settings.
+_PARTS_SECONDS = 600.0
+_RAW_TABLES = ("events", "identity_mappings", "lines", "rejected_rows")
+
+_OUTDATED = """
+    SELECT database, table, name
+    FROM system.parts
+    WHERE
+        NOT active
+        AND NOT startsWith(name, 'patch-')
+        AND (database = {published:String} OR (database = {raw:String} AND table IN {raw_tables:Array(String)}))
+"""
+_FILES = """
+    SELECT loads.path, groupUniqArray(rows.row_line)
+    FROM {raw:Identifier}.erased_rows AS rows
+    INNER JOIN {raw:Identifier}.loads AS loads ON rows.row_load_id = loads.load_id
+    GROUP BY loads.path
+    ORDER BY loads.path
+"""
+
+
+def remove_quarantined(home: Path, words: Sequence[str]) -> None:
+    """Take rows that the HTTP service put aside out of its files, if they hold one of these words."""
+    wanted = [word.encode() for word in words]
+    for path in sorted((home / "quarantine").rglob("posted-*.ndjson")):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if not any(word in line for word in wanted)]
+        if len(kept) < len(lines):
+            _rewrite(path, b"".join(kept))
+
+
+def purge(warehouse: Warehouse) -> list[str]:
+    """Take all rows that published erasures made not count out of the disk. Returns files that hold such rows and that
+    are not ours to change, or in a form that is not rewritten: they are for their owner to see to.
+
+    Whoever calls this holds the writer lock. Raises FootfallError if the server does not remove what is outdated.
+    """
+    raw = warehouse.settings.raw_database
+    with warehouse.client() as client:
+        left = [
+            path
+            for path, lines in client.query(_FILES, parameters={"raw": raw}).result_rows
+            if not _without(Path(path), {int(line) for line in lines}, warehouse.settings.home)
+        ]
+        for table in ("events", "identity_mappings", "rejected_rows"):
+            _delete_erased(client, raw, table, table)
+            _delete_erased(client, raw, "lines", table)
+        publishing.forget_previous_version(warehouse)
+        for table in _RAW_TABLES:
+            _rewrite_marked(client, raw, table)
+        publishing.rewrite_marked_rows(warehouse)
+        _drop_logs(client)
+        _wait_for_parts(client, warehouse)
+        client.command("TRUNCATE TABLE {raw:Identifier}.erased_rows", parameters={"raw": raw})
+    _empty_server_logs(warehouse)
+    return left
+
+
+def _delete_erased(client: Client, raw: str, table: str, of: str) -> None:
+    client.command(
+        "ALTER TABLE {raw:Identifier}.{table:Identifier} DELETE WHERE (load_id, line) IN"
+        " (SELECT row_load_id, row_line FROM {raw:Identifier}.erased_rows WHERE `table` = {of:String})",
+        parameters={"raw": raw, "table": table, "of": of},
+        settings=_SYNC,
+    )
+
+
+def _rewrite_marked(client: Client, raw: str, table: str) -> None:
+    """Rows that were deleted earlier are only marked until their part is rewritten."""
+    client.command(
+        "ALTER TABLE {raw:Identifier}.{table:Identifier} APPLY DELETED MASK",
+        parameters={"raw": raw, "table": table},
+        settings=_SYNC,
+    )
+
+
+def _drop_logs(client: Client) -> None:
+    """The server's logs of statements, which may hold ids that people asked for; it makes them again."""
+    client.command("SYSTEM FLUSH LOGS")
+    names = client.query(
+        "SELECT name FROM system.tables"
+        " WHERE database = 'system' AND endsWith(name, '_log') AND engine LIKE '%MergeTree'"
+    ).result_rows
+    for (name,) in names:
+        client.command("DROP TABLE IF EXISTS system.{name:Identifier} SYNC", parameters={"name": name}, settings=_SYNC)
+
+
+def _wait_for_parts(client: Client, warehouse: Warehouse) -> None:
+    """Have the server remove the parts that rewritten ones have replaced. Patch parts hold no values of columns."""
+    names: dict[str, object] = {
+        "raw": warehouse.settings.raw_database,
+        "published": warehouse.settings.database,
+        "raw_tables": list(_RAW_TABLES),
+    }
+    outdated = set(client.query(_OUTDATED, parameters=names).result_rows)
+    deadline = time.monotonic() + _PARTS_SECONDS
+    while outdated.intersection(client.query(_OUTDATED, parameters=names).result_rows):
+        if time.monotonic() > deadline:
+            raise FootfallError(
+                "The server has not removed outdated parts of tables, in which erased rows are still on the disk.",
+                "The same command again goes on with it.",
+            )
+        time.sleep(0.5)
+
+
+def _without(path: Path, lines: set[int], home: Path) -> bool:
+    """Take lines out of a file of the home; whether nothing of them is left in it."""
+    if not path.exists():
+        return True
+    is_ours = home in path.parents
+    name = path.name.removesuffix(".gz")
+    if not is_ours or not name.endswith((".ndjson", ".jsonl")):
+        return False
+    is_packed = path.suffix == ".gz"
+    text = gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()
+    # An empty line in its place: the others keep their numbers.
+    kept = [b"\n" if number in lines else line for number, line in enumerate(text.splitlines(keepends=True), start=1)]
+    _rewrite(path, gzip.compress(b"".join(kept)) if is_packed else b"".join(kept))
+    return True
+
+
+def _rewrite(path: Path, text: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with unfinished.open("wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _empty_server_logs(warehouse: Warehouse) -> None:
+    """The local server's own log tells of statements that failed, with their text."""
+    if warehouse.settings.is_local:
+        for path in (warehouse.settings.home / "warehouse").glob("*.log*"):
+            os.truncate(path, 0)
