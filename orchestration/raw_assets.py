@@ -29,6 +29,7 @@ _DESCRIPTIONS = {
     "retention_definitions": "Retention definitions that tenants loaded; the others are a dbt seed.",
     "loads": "The ledger: a load exists once its row here says committed.",
     "tracking_key": "The key of the tracking ids, as the two padded blocks of HMAC.",
+    "erased_rows": "Raw rows that erasures take, until they are gone from the disk.",
     "rejected_rows": "Rows that no load accepted, with the reason and the original text.",
 }
 
