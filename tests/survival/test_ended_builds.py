@@ -1,6 +1,5 @@
 """A build in the background of a shell can be ended, and so is its dbt."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -45,8 +44,7 @@ def _dbt_of(parent: int) -> list[int]:
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            state = (place / "stat").read_text().rpartition(")")[2].split()
-            if int(state[1]) == parent and b"dbt" in (place / "cmdline").read_bytes():
+            if int(_state(place)[1]) == parent and b"dbt" in (place / "cmdline").read_bytes():
                 found.append(int(place.name))
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -54,8 +52,13 @@ def _dbt_of(parent: int) -> list[int]:
 
 
 def _is_running(process: int) -> bool:
+    """Whether a process is at work; one that has ended may still be listed, as a zombie."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return _state(Path(f"/proc/{process}"))[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
+
+
+def _state(place: Path) -> list[str]:
+    """The state of a process, its parent's id, and more."""
+    return (place / "stat").read_text().rpartition(")")[2].split()
