@@ -35,7 +35,7 @@ PlainRow = tuple[str, ...]
 def differences(builder: Builder, database: str = "") -> list[str]:
     """Where the published tables, or those of another database, are not what the rules say of the files that stand."""
     with builder.warehouse.client(database or builder.warehouse.settings.database) as client:
-        expected = tables_of(_lines(builder, client), _names(client), tracking_secret(builder.warehouse.settings))
+        expected = tables_of(lines_of(builder, client), names_of(client), tracking_secret(builder.warehouse.settings))
         found = []
         for table, rows in expected.items():
             result = client.query(f"SELECT * FROM {table}")
@@ -69,7 +69,7 @@ def _told(columns: list[str], missing: Counter[PlainRow], unexpected: Counter[Pl
         yield f"should not be there: {dict(zip(columns, other, strict=True))}"
 
 
-def _lines(builder: Builder, client: Client) -> list[Line]:
+def lines_of(builder: Builder, client: Client) -> list[Line]:
     """The rows of the files that stand, in the order in which they were loaded."""
     hashes = _hashes(builder, client)
     return [
@@ -91,7 +91,7 @@ def _hashes(builder: Builder, client: Client) -> dict[tuple[str, int], str]:
     return {(path.rpartition("/")[2], line): event_id for path, line, event_id in rows}
 
 
-def _names(client: Client) -> Any:
+def names_of(client: Client) -> Any:
     """How derived sessions are called, by tenant, device and start: that it is a hash of these is all the rules say."""
     rows = client.query(
         "SELECT tenant_id, session_key, session_start, session_id FROM sessions"
