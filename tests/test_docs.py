@@ -38,7 +38,10 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_and_folders_that_a_page_names_exist(page: Path) -> None:
-    top = "cli|dbt_project|deploy|docs|expectations|ingest|orchestration|reporting|sample|tests|warehouse|benchmarks"
+    top = (
+        "cli|dbt_project|deploy|docs|expectations|ingest|orchestration|privacy|reporting|sample|serving|tests|warehouse"
+        "|benchmarks"
+    )
     named = re.findall(rf"`((?:{top})/[\w./-]*)`", page.read_text(encoding="utf-8"))
     missing = [name for name in named if not (ROOT / name).exists() and name not in IN_THE_HOME]
     assert missing == []
