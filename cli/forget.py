@@ -53,7 +53,7 @@ def _erase(warehouse: Warehouse, tenant: str, user: str) -> Person:
                     f"Tenant {tenant} has nobody with this id.", "`footfall tenants` lists the tenants."
                 )
             return Person(tenant, [user], [])
-        purge.remove_quarantined(settings.home, [*person.ids, *person.traits])
+        purge.remove_posted(settings.home, [*person.ids, *person.traits])
         if not erasures.is_erased(client, raw, tenant, person.ids[0]):
             erasures.commit(client, raw, tenant, person.ids, person.traits)
     return person

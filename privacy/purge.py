@@ -38,14 +38,17 @@ _FILES = """
 """
 
 
-def remove_quarantined(home: Path, words: Sequence[str]) -> None:
-    """Take rows that the HTTP service put aside out of its files, if they hold one of these words."""
+def remove_posted(home: Path, words: Sequence[str]) -> None:
+    """Take rows that were posted out of the finished files of the HTTP service, if they hold one of these words: those
+    that were put aside, and those that no load has read yet. In the latter a blank line takes their place.
+    """
     wanted = [word.encode() for word in words]
-    for path in sorted((home / "quarantine").rglob("posted-*.ndjson")):
-        lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if not any(word in line for word in wanted)]
-        if len(kept) < len(lines):
-            _rewrite(path, b"".join(kept))
+    for folder, instead in (("quarantine", b""), ("landing", b"\n")):
+        for path in sorted((home / folder).rglob("posted-*.ndjson")):
+            lines = path.read_bytes().splitlines(keepends=True)
+            kept = [instead if any(word in line for word in wanted) else line for line in lines]
+            if kept != lines:
+                _rewrite(path, b"".join(kept))
 
 
 def purge(warehouse: Warehouse) -> list[str]:

@@ -85,6 +85,9 @@ def forgotten(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> It
     run("build")
     run("load", "events", str(landing / "events" / "2026-03-03"))
     run("build")
+    for place in (landing / "events" / "2026-03-09", server.settings.home / "quarantine" / "events" / "2026-03-09"):
+        place.mkdir(parents=True)
+        (place / "posted-1.ndjson").write_bytes(lines([EVES[0], OTHERS[0]]))
     late = landing / "events" / "2026-03-03" / "third.ndjson"
     late.write_bytes(lines([EVES[3]]))
     run("load", "events", str(late))

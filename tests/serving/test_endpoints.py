@@ -2,6 +2,8 @@
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +13,7 @@ import pytest
 from serving.pipes import pipes
 from tests.serving.conftest import Service
 from warehouse import publishing
-from warehouse.journal import Version
+from warehouse.journal import Entry, State, Version
 from warehouse.lock import exclusive
 
 SESSION_COLUMNS = [
@@ -245,7 +247,23 @@ def test_an_answer_names_its_build_and_is_not_sent_twice(service: Service) -> No
             publisher._journal.write(replace_now(publisher._journal.read(), build_id))
 
 
-def replace_now(entry: Any, build_id: str) -> Any:
-    from dataclasses import replace
+def test_while_tables_are_swapped_nothing_is_answered(service: Service) -> None:
+    def say(state: State) -> None:
+        with exclusive(service.warehouse, "test"), publishing._Publisher.of(service.warehouse) as publisher:
+            publisher._journal.write(replace(publisher._journal.read(), state=state))
 
+    say("publishing")
+    try:
+        answer = service.get("session_stats")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert "being published" in answer.json()["error"]
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(service.get, "session_stats")
+            say("published")
+            assert waiting.result().status_code == 200  # asked again once that is over
+    finally:
+        say("published")
+
+
+def replace_now(entry: Entry, build_id: str) -> Entry:
     return replace(entry, now=Version(build_id, entry.now.project_hash))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from serving import keys
 from serving.pipes import pipes
 from tests.cli.conftest import footfall_of
-from tests.serving.conftest import CANARY, Service
+from tests.serving.conftest import CANARY, Service, serving
 from tests.serving.test_endpoints import NEEDED
 from warehouse import access, access_sql
 from warehouse.connection import Warehouse
@@ -116,6 +116,12 @@ def test_every_call_is_written_down_without_what_was_asked(service: Service) -> 
         ("user_profile_events", "shop", 200, 6, 1), ("user_sessions", "shop", 400, 0, 1),
     ]  # fmt: skip
     assert "ann@" not in str(rows) and service.keys["shop"] not in str(rows)
+
+
+def test_a_key_may_be_used_so_often_and_each_by_itself(service: Service) -> None:
+    with serving(service.warehouse, ["shop", "rival"], FOOTFALL_API_RATE="3/minute") as slow:
+        assert [slow.get("session_stats").status_code for _ in range(4)] == [200, 200, 200, 429]
+        assert slow.get("session_stats", "rival").status_code == 200
 
 
 def test_no_log_holds_a_key(service: Service) -> None:
