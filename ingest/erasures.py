@@ -70,7 +70,7 @@ _TAKE_REJECTED = """
     INSERT INTO {raw:Identifier}.erased_rows (load_id, `table`, row_load_id, row_line, tenant_id)
     SELECT {load_id:String}, 'rejected_rows', load_id, line, {tenant:String}
     FROM {raw:Identifier}.rejected_rows
-    WHERE arrayExists(word -> position(original, word) > 0, {words:Array(String)})
+    WHERE arrayExists(word -> position(original, toJSONString(word)) > 0, {words:Array(String)})
 """
 _REMEMBER = f"""
     INSERT INTO {{raw:Identifier}}.erasures (load_id, tenant_id, id_hash)

@@ -5,12 +5,14 @@ Every step can be done again: a purge that was killed is simply begun anew.
 
 import gzip
 import os
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from privacy.search import pattern_of
 from warehouse import publishing
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
@@ -42,11 +44,11 @@ def remove_posted(home: Path, words: Sequence[str]) -> None:
     """Take rows that were posted out of the finished files of the HTTP service, if they hold one of these words: those
     that were put aside, and those that no load has read yet. In the latter a blank line takes their place.
     """
-    wanted = [word.encode() for word in words]
+    wanted = re.compile(pattern_of(words).encode())
     for folder, instead in (("quarantine", b""), ("landing", b"\n")):
         for path in sorted((home / folder).rglob("posted-*.ndjson")):
             lines = path.read_bytes().splitlines(keepends=True)
-            kept = [instead if any(word in line for word in wanted) else line for line in lines]
+            kept = [instead if wanted.search(line) else line for line in lines]
             if kept != lines:
                 _rewrite(path, b"".join(kept))
 

@@ -4,6 +4,7 @@ What proves an erasure, and what makes an export complete.
 """
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -26,8 +27,8 @@ _TABLES = """
     GROUP BY database, table
     ORDER BY database, table
 """
-# Shorter ones are found everywhere.
-_SHORTEST = 3
+# An id is found as a word of its own: `ann` is not in `anna`, nor in `ann-2`.
+_INSIDE = "A-Za-z0-9_.@-"
 _CHUNK = 1 << 20
 # Tables of the engine hold no text of their own in these files; they are asked by SQL.
 _DATA = "data"
@@ -41,17 +42,20 @@ class Found:
     rows: int
 
 
+def pattern_of(words: Sequence[str]) -> str:
+    """The pattern of a text that holds one of the words, as one of its own; RE2 and Python read it alike."""
+    either = "|".join(re.sub(r"([!-/:-@\[-^`{-~ ])", r"\\\1", word) for word in words)
+    return f"(?:^|[^{_INSIDE}])(?:{either})(?:$|[^{_INSIDE}])"
+
+
 def in_tables(client: Client, words: Sequence[str]) -> Iterator[Found]:
     """The columns of all tables of all databases that hold one of the words, in a text of any kind."""
-    wanted = [word for word in words if len(word) >= _SHORTEST]
-    if not wanted:
-        return
     for database, table, columns in client.query(_TABLES).result_rows:
         for column in columns:
             (count,) = client.query(
-                "SELECT countIf(arrayExists(word -> position(toString({column:Identifier}), word) > 0,"
-                " {words:Array(String)})) FROM {database:Identifier}.{table:Identifier}",
-                parameters={"database": database, "table": table, "column": column, "words": wanted},
+                "SELECT countIf(match(toString({column:Identifier}), {pattern:String}))"
+                " FROM {database:Identifier}.{table:Identifier}",
+                parameters={"database": database, "table": table, "column": column, "pattern": pattern_of(words)},
                 settings=UNLOGGED,
             ).first_row
             if count:
@@ -60,23 +64,22 @@ def in_tables(client: Client, words: Sequence[str]) -> Iterator[Found]:
 
 def in_files(home: Path, words: Sequence[str]) -> Iterator[Found]:
     """The files of a home that hold one of the words, unpacked if need be; the tables' own files aside."""
-    wanted = [word.encode() for word in words if len(word) >= _SHORTEST]
+    wanted = re.compile(pattern_of(words).encode())
     for path in sorted(home.rglob("*")):
         if path.is_file() and not path.is_symlink() and (home / "warehouse" / _DATA) not in path.parents:
             with suppress(FileNotFoundError):
-                if _holds(path, wanted):
+                if _holds(path, wanted, max(map(len, words)) * 4):
                     yield Found(str(path), 1)
 
 
-def _holds(path: Path, words: Sequence[bytes]) -> bool:
-    overlap = max((len(word) for word in words), default=1) - 1
+def _holds(path: Path, wanted: re.Pattern[bytes], overlap: int) -> bool:
     with path.open("rb") as plain:
         is_packed = plain.read(2) == b"\x1f\x8b"
     before = b""
     with gzip.open(path) if is_packed else path.open("rb") as file, suppress(EOFError, zlib.error, gzip.BadGzipFile):
         while chunk := file.read(_CHUNK):
             text = before + chunk
-            if any(word in text for word in words):
+            if wanted.search(text):
                 return True
-            before = text[-overlap:] if overlap else b""
+            before = text[-overlap:]
     return False
