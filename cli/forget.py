@@ -28,7 +28,8 @@ def run_forget(tenant: str, user: str) -> None:
             left = purge.purge(warehouse)
         words = [*person.ids, *person.traits]
         with warehouse.client() as client:
-            found = [*search.in_tables(client, words), *search.in_files(settings.home, words)]
+            raw = settings.raw_database
+            found = [*search.in_tables(client, raw, tenant, words), *search.in_files(settings.home, tenant, words)]
     for path in left:
         err().print(f"{path} holds rows of theirs, and is not rewritten: take them out there, or remove it.")
     if found:
@@ -53,7 +54,7 @@ def _erase(warehouse: Warehouse, tenant: str, user: str) -> Person:
                     f"Tenant {tenant} has nobody with this id.", "`footfall tenants` lists the tenants."
                 )
             return Person(tenant, [user], [])
-        purge.remove_posted(settings.home, [*person.ids, *person.traits])
+        purge.remove_posted(settings.home, tenant, [*person.ids, *person.traits])
         if not erasures.is_erased(client, raw, tenant, person.ids[0]):
             erasures.commit(client, raw, tenant, person.ids, person.traits)
     return person

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from privacy.search import pattern_of
+from privacy.search import names_another, pattern_of
 from warehouse import publishing
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
@@ -40,7 +40,7 @@ _FILES = """
 """
 
 
-def remove_posted(home: Path, words: Sequence[str]) -> None:
+def remove_posted(home: Path, tenant: str, words: Sequence[str]) -> None:
     """Take rows that were posted out of the finished files of the HTTP service, if they hold one of these words: those
     that were put aside, and those that no load has read yet. In the latter a blank line takes their place.
     """
@@ -48,7 +48,7 @@ def remove_posted(home: Path, words: Sequence[str]) -> None:
     for folder, instead in (("quarantine", b""), ("landing", b"\n")):
         for path in sorted((home / folder).rglob("posted-*.ndjson")):
             lines = path.read_bytes().splitlines(keepends=True)
-            kept = [instead if wanted.search(line) else line for line in lines]
+            kept = [instead if wanted.search(line) and not names_another(line, tenant) else line for line in lines]
             if kept != lines:
                 _rewrite(path, b"".join(kept))
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 from clickhouse_connect.driver.client import Client
 
 from ingest.erasures import UNLOGGED
@@ -29,7 +30,18 @@ _TABLES = """
 """
 # An id is found as a word of its own: `ann` is not in `anna`, nor in `ann-2`.
 _INSIDE = "A-Za-z0-9_.@-"
-_CHUNK = 1 << 20
+_COUNT = """
+    SELECT countIf(match(toString({column:Identifier}), {pattern:String}))
+    FROM {database:Identifier}.{table:Identifier}
+"""
+# Lines of which no row is another tenant's.
+_OF_NO_OTHER = """
+    (load_id, line) NOT IN (
+        SELECT load_id, line FROM {raw:Identifier}.events WHERE tenant_id != {tenant:String}
+        UNION ALL
+        SELECT load_id, line FROM {raw:Identifier}.identity_mappings WHERE tenant_id NOT IN ('', {tenant:String})
+    )
+"""
 # Tables of the engine hold no text of their own in these files; they are asked by SQL.
 _DATA = "data"
 
@@ -48,38 +60,54 @@ def pattern_of(words: Sequence[str]) -> str:
     return f"(?:^|[^{_INSIDE}])(?:{either})(?:$|[^{_INSIDE}])"
 
 
-def in_tables(client: Client, words: Sequence[str]) -> Iterator[Found]:
-    """The columns of all tables of all databases that hold one of the words, in a text of any kind."""
+def in_tables(client: Client, raw: str, tenant: str, words: Sequence[str]) -> Iterator[Found]:
+    """The columns of all tables of all databases that hold one of the words, in a text of any kind. Rows of another
+    tenant than this one are another person's.
+    """
     for database, table, columns in client.query(_TABLES).result_rows:
+        condition = "1"
+        if "tenant_id" in columns:
+            condition = "tenant_id IN ('', {tenant:String})"
+        elif (database, table) == (raw, "lines"):
+            condition = _OF_NO_OTHER
         for column in columns:
+            names = {"database": database, "table": table, "column": column, "raw": raw, "tenant": tenant}
             (count,) = client.query(
-                "SELECT countIf(match(toString({column:Identifier}), {pattern:String}))"
-                " FROM {database:Identifier}.{table:Identifier}",
-                parameters={"database": database, "table": table, "column": column, "pattern": pattern_of(words)},
-                settings=UNLOGGED,
+                f"{_COUNT} WHERE {condition}", parameters=names | {"pattern": pattern_of(words)}, settings=UNLOGGED
             ).first_row
             if count:
                 yield Found(f"{database}.{table}.{column}", int(count))
 
 
-def in_files(home: Path, words: Sequence[str]) -> Iterator[Found]:
-    """The files of a home that hold one of the words, unpacked if need be; the tables' own files aside."""
+def in_files(home: Path, tenant: str, words: Sequence[str]) -> Iterator[Found]:
+    """The files of a home that hold one of the words, unpacked if need be; the tables' own files aside. A line that
+    names another tenant than this one is another person's.
+    """
     wanted = re.compile(pattern_of(words).encode())
     for path in sorted(home.rglob("*")):
         if path.is_file() and not path.is_symlink() and (home / "warehouse" / _DATA) not in path.parents:
             with suppress(FileNotFoundError):
-                if _holds(path, wanted, max(map(len, words)) * 4):
-                    yield Found(str(path), 1)
+                if count := _held(path, tenant, wanted):
+                    yield Found(str(path), count)
 
 
-def _holds(path: Path, wanted: re.Pattern[bytes], overlap: int) -> bool:
+def _held(path: Path, tenant: str, wanted: re.Pattern[bytes]) -> int:
+    """In how many lines of a file there is something."""
     with path.open("rb") as plain:
         is_packed = plain.read(2) == b"\x1f\x8b"
-    before = b""
+    count = 0
     with gzip.open(path) if is_packed else path.open("rb") as file, suppress(EOFError, zlib.error, gzip.BadGzipFile):
-        while chunk := file.read(_CHUNK):
-            text = before + chunk
-            if wanted.search(text):
-                return True
-            before = text[-overlap:]
-    return False
+        for line in file:
+            if wanted.search(line) and not names_another(line, tenant):
+                count += 1
+    return count
+
+
+def names_another(line: bytes, tenant: str) -> bool:
+    """Whether a line of JSON says that it is of another tenant than this one."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    named = (row.get("tenant_id") or row.get("location_id")) if isinstance(row, dict) else None
+    return named not in (None, "", tenant)

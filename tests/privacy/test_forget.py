@@ -21,6 +21,8 @@ from warehouse.connection import Warehouse
 
 CANARIES = ["eve@canary.example", "eve-device-canary", "eve-old-canary", "eve.mail@canary.example"]
 EVE, ANONYMOUS, OLD, MAIL = CANARIES
+# An id of hers, and of somebody else in another tenant.
+SHARED = "desk-7"
 
 OTHERS = [
     visit("shop", 1, "02 10:00:00", "bob", "b1", "https://shop.example/?utm_source=news"),
@@ -30,8 +32,7 @@ OTHERS = [
           **{"$anon_distinct_id": "amy-device", "$session_id": "a1"}),
     # of one event id in two files; one of them is eve's
     event("shop", 5, "click", "04 10:00:00", distinct_id="bob", received_at="2026-03-04 10:00:05"),
-    # the same ids in another tenant are another person's
-    visit("rival", 1, "03 10:00:00", "eve@rival.example", "r1", "https://rival.example/"),
+    visit("rival", 1, "03 10:00:00", SHARED, "r1", "https://rival.example/"),
 ]  # fmt: skip
 EVES = [
     visit("shop", 11, "02 10:01:00", ANONYMOUS, "e1", "https://shop.example/?utm_source=ads"),
@@ -42,7 +43,7 @@ EVES = [
 ]  # fmt: skip
 MAPPINGS = [
     {"tenant_id": "shop", "anonymous_id": one, "user_id": other, "created_at": "2026-03-01 00:00:00"}
-    for one, other in ((OLD, EVE), ("bob-device", "bob"))
+    for one, other in ((OLD, EVE), (SHARED, EVE), ("bob-device", "bob"))
 ]
 REJECTED = [{"event": "", "timestamp": "2026-03-02 10:00:00", "tenant_id": "shop", "distinct_id": EVE}]
 
@@ -99,7 +100,7 @@ def forgotten(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def test_an_export_holds_all_tables_and_all_that_was_sent(forgotten: Forgotten) -> None:
     exported = forgotten.exported
-    assert set(exported["ids"]) == {EVE, ANONYMOUS, OLD}
+    assert set(exported["ids"]) == {EVE, ANONYMOUS, OLD, SHARED}
     assert exported["tables"]["users"][0]["user_id"] == EVE
     assert {"events", "sessions", "identities", "user_attribution", "user_days"} <= exported["tables"].keys()
     sent = [json.loads(text) for text in exported["sent"]]
@@ -108,14 +109,14 @@ def test_an_export_holds_all_tables_and_all_that_was_sent(forgotten: Forgotten) 
 
 
 def test_nothing_of_the_person_is_held_anywhere(forgotten: Forgotten) -> None:
-    assert "Erased: 3 ids of one person of tenant shop" in forgotten.said
+    assert "Erased: 4 ids of one person of tenant shop" in forgotten.said
     assert not any(canary in forgotten.said for canary in CANARIES)
     home = forgotten.warehouse.settings.home
     with forgotten.warehouse.client() as client:
-        assert list(search.in_tables(client, CANARIES)) == []
+        assert list(search.in_tables(client, "raw", "shop", CANARIES)) == []
         # the search finds what is there
-        assert list(search.in_tables(client, ["amy-device"])) != []
-    assert list(search.in_files(home, CANARIES)) == []
+        assert list(search.in_tables(client, "raw", "shop", ["amy-device"])) != []
+    assert list(search.in_files(home, "shop", CANARIES)) == []
     data = home / "warehouse" / "data"
     whole = [path for path in data.rglob("*.bin") if any(word.encode() in path.read_bytes() for word in CANARIES)]
     assert whole == []
@@ -126,7 +127,7 @@ def test_all_tables_are_as_if_they_had_never_been(
 ) -> None:
     other = Builder(beside(forgotten.warehouse, "never"), tmp_path_factory.mktemp("never"))
     other.load(File("events", "others.ndjson", OTHERS))
-    other.load(File("identity_mappings", "mappings.ndjson", MAPPINGS[1:]))
+    other.load(File("identity_mappings", "mappings.ndjson", MAPPINGS[2:]))
     other.build(test=False)
     builder = Builder(forgotten.warehouse, tmp_path_factory.mktemp("forgotten"))
     try:
@@ -150,7 +151,7 @@ def test_what_comes_later_brings_nobody_back(forgotten: Forgotten, tmp_path: Pat
         )
         assert again.returncode == 0, again.stderr
     with forgotten.warehouse.client() as client:
-        assert list(search.in_tables(client, CANARIES)) == []
+        assert list(search.in_tables(client, "raw", "shop", CANARIES)) == []
     late.unlink()
 
 
