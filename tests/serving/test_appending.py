@@ -169,7 +169,8 @@ def test_bodies_of_segment_sdks(desk: Desk) -> None:
 
 def test_the_examples_of_the_docs(desk: Desk) -> None:
     page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8").replace("\\\n", "")
-    examples = re.findall(r"```sh\ncurl (.*?)\n```\n\n```json\n(.*?)\n```", page, flags=re.DOTALL)
+    appending = page.partition("## Appending rows")[2]
+    examples = re.findall(r"```sh\ncurl (.*?)\n```\n\n```json\n(.*?)\n```", appending, flags=re.DOTALL)
     assert len(examples) == 3
     for line, answer in examples:
         address, *options = shlex.split(line.replace("$KEY", desk.key))

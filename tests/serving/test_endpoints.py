@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from serving.pipes import pipes
+from tests.cli.conftest import ROOT
 from tests.serving.conftest import Service
 from warehouse import publishing
 from warehouse.journal import Entry, State, Version
@@ -245,6 +247,17 @@ def test_an_answer_names_its_build_and_is_not_sent_twice(service: Service) -> No
     finally:
         with exclusive(service.warehouse, "test"), publishing._Publisher.of(service.warehouse) as publisher:
             publisher._journal.write(replace_now(publisher._journal.read(), build_id))
+
+
+def test_the_example_of_the_docs(service: Service) -> None:
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    asked, answer = re.findall(r"curl \"http://127.0.0.1:8000(\S+)\" .*?```json\n(.*?)\n```", page, flags=re.DOTALL)[0]
+    told = service.http.get(service.address + asked, headers={"Authorization": f"Bearer {service.keys['shop']}"}).json()
+    said = orjson.loads(answer)
+    assert said.keys() == told.keys()
+    assert all(column in told["meta"] for column in said["meta"])
+    assert [{name: row[name] for name in said["data"][0]} for row in told["data"]] == said["data"]
+    assert (told["rows"], told["rows_before_limit_at_least"]) == (said["rows"], said["rows_before_limit_at_least"])
 
 
 def test_while_tables_are_swapped_nothing_is_answered(service: Service) -> None:
