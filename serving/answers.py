@@ -86,12 +86,11 @@ class Answers:
         rows: list[list[Any]] = response.json()["data"]
         return rows
 
-    async def answer(self, query: str, parameters: Mapping[str, Any], data_format: str) -> Answer:
-        """The answer to a query, all of it from one published version.
+    async def answer(self, query: str, parameters: Mapping[str, Any], data_format: str, before: Published) -> Answer:
+        """The answer to a query, all of it from one published version; `before` is what was published just now.
 
         Raises NotAnswered if there is none to be had.
         """
-        before = await self.published()
         for _ in range(_TRIES):
             response = await self._ask(f"{query}\nFORMAT {FORMATS[data_format][0]}", parameters)
             after = await self.published()

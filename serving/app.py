@@ -108,11 +108,12 @@ def create_app(warehouse: Warehouse, rate: str) -> FastAPI:
             values = checked(pipe, given)
         except BadParameter as error:
             raise Refused(400, str(error)) from None
-        tag = _tag(pipe, data_format, values, (await answers.published()).build_id)
+        before = await answers.published()
+        tag = _tag(pipe, data_format, values, before.build_id)
         if _matches(request.headers.get("If-None-Match", ""), tag):
             return Response(status_code=304, headers={"ETag": tag})
         query = pipe.query(order=values.pop("order", "DESC"), id_type=values["id_type"])
-        answer = await answers.answer(query, values | {"shown_properties": shown}, data_format)
+        answer = await answers.answer(query, values | {"shown_properties": shown}, data_format, before)
         request.state.rows = answer.rows
         build_id = answer.published.build_id
         tag = _tag(pipe, data_format, checked(pipe, given), build_id)
