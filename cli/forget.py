@@ -4,60 +4,35 @@ from pathlib import Path
 
 from cli.build import build
 from cli.console import err, out
-from ingest import erasures, raw_tables
 from orchestration.plan import make_plan
-from privacy import export, purge, search
-from privacy.person import Person, person_of
+from privacy import export, requests
+from privacy.erasure import Builds, erase
+from privacy.person import person_of
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
-from warehouse.lock import exclusive
 from warehouse.settings import get_settings
 
 
-def run_forget(tenant: str, user: str) -> None:
-    """Erase a person of a tenant, and prove it. Raises FootfallError if there is nobody, or if something is left."""
+def run_forget(tenant: str, user: str, *, later: bool) -> None:
+    """Erase a person of a tenant, and prove it; or only note that they are to be erased, for the job forget_people.
+
+    Raises FootfallError if there is nobody, or if something is left.
+    """
     settings = get_settings()
+    request = requests.ask(settings.home, tenant, user)
+    if later:
+        out().print("Noted. The job forget_people of Dagster erases whoever is noted.")
+        return
     with connect(settings) as warehouse:
-        raw_tables.create(warehouse)
-        if not make_plan(warehouse).nothing_to_do:
-            build(warehouse, full_refresh=False)  # what waits may belong to them
-        person = _erase(warehouse, tenant, user)
-        if not make_plan(warehouse).nothing_to_do:
-            build(warehouse, full_refresh=False)
-        with exclusive(warehouse, "forget"):
-            left = purge.purge(warehouse)
-        words = [*person.ids, *person.traits]
-        with warehouse.client() as client:
-            raw = settings.raw_database
-            found = [*search.in_tables(client, raw, tenant, words), *search.in_files(settings.home, tenant, words)]
-    for path in left:
+        erased = erase(warehouse, request, Builds(lambda it: make_plan(it).nothing_to_do, _build))
+    for path in erased.files:
         err().print(f"{path} holds rows of theirs, and is not rewritten: take them out there, or remove it.")
-    if found:
-        places = "; ".join(f"{one.place} ({one.rows:,})" for one in found[:20])
-        raise FootfallError(
-            f"The person is erased, but something of theirs is still held: {places}.",
-            "Remove it there and run the same command again.",
-        )
-    out().print(f"Erased: {len(person.ids)} ids of one person of tenant {tenant}. Nothing of theirs is held any more.")
+    erased.require_proof()
+    out().print(erased.sentence)
 
 
-def _erase(warehouse: Warehouse, tenant: str, user: str) -> Person:
-    """Commit the erasure, unless that was done before and what follows was broken off."""
-    settings = warehouse.settings
-    raw = settings.raw_database
-    with exclusive(warehouse, "forget"), warehouse.client() as client:
-        has_tables = warehouse.has_table(settings.database, "identities")
-        person = person_of(client, settings.database, tenant, user) if has_tables else None
-        if person is None:
-            if not erasures.is_erased(client, raw, tenant, user):
-                raise FootfallError(
-                    f"Tenant {tenant} has nobody with this id.", "`footfall tenants` lists the tenants."
-                )
-            return Person(tenant, [user], [])
-        purge.remove_posted(settings.home, tenant, [*person.ids, *person.traits])
-        if not erasures.is_erased(client, raw, tenant, person.ids[0]):
-            erasures.commit(client, raw, tenant, person.ids, person.traits)
-    return person
+def _build(warehouse: Warehouse) -> None:
+    build(warehouse, full_refresh=False)
 
 
 def run_export(tenant: str, user: str, file: Path | None) -> None:

@@ -314,15 +314,16 @@ def docs(folder: Path | None) -> None:
 @cli.command()
 @click.option("--tenant", required=True, help="The tenant that the person is of.")
 @click.option("--user", required=True, help="Any id of the person, or their tracking id.")
+@click.option("--later", is_flag=True, help="Only note it, for the Dagster job forget_people.")
 @verbose_option
-def forget(tenant: str, user: str) -> None:
+def forget(tenant: str, user: str, later: bool) -> None:
     """Erase a person: from all tables, from the disk, and for what comes later.
 
     Ends with a search of every table and file for anything of theirs. Broken off, the same command finishes it.
     """
     from cli.forget import run_forget
 
-    run_forget(tenant, user)
+    run_forget(tenant, user, later=later)
 
 
 @cli.command()

@@ -35,7 +35,11 @@ def _hits(table: str) -> str:
         for column in _ID_COLUMNS[table]
     ]
     return f"""
-        WITH erased AS (SELECT tenant_id, id_hash FROM {{raw:Identifier}}.erasures)
+        WITH erased AS (
+            SELECT tenant_id, id_hash
+            FROM {{raw:Identifier}}.erasures
+            WHERE load_id IN (SELECT load_id FROM {{raw:Identifier}}.loads)
+        )
         SELECT DISTINCT line
         FROM {{raw:Identifier}}.{table}
         WHERE load_id = {{load_id:String}} AND ({" OR ".join(conditions)})
@@ -75,21 +79,24 @@ _TAKE_REJECTED = """
 _REMEMBER = f"""
     INSERT INTO {{raw:Identifier}}.erasures (load_id, tenant_id, id_hash)
     SELECT {{load_id:String}}, {{tenant:String}}, {_HASHED.format(tenant="{tenant:String}", column="id")}
-    FROM (SELECT arrayJoin({{ids:Array(String)}}) AS id)
+    FROM (SELECT arrayJoin(arrayDistinct({{known_by:Array(String)}})) AS id)
 """  # noqa: S608 - our own text
 
 
-def commit(client: Client, raw: str, tenant: str, ids: Sequence[str], traits: Sequence[str] = ()) -> Load:
+def commit(
+    client: Client, raw: str, tenant: str, ids: Sequence[str], traits: Sequence[str] = (), asked_for: str = ""
+) -> Load:
     """Erase a person of a tenant, who has these ids: what is committed is that their rows do not count any more.
 
-    Rejected rows that hold an id or one of the traits go, too.
+    Rejected rows that hold an id or one of the traits go, too. `asked_for` is remembered like the ids, as a hash: it
+    may be a tracking id.
     Whoever calls this holds the writer lock. Returns the erasure's line of the ledger, which holds no personal data.
     """
     _make_key(client, raw)
     remove_remains(client, raw)
     load = ledger.begun(client, raw, ledger.new_load(ERASURES, "erasure"))
     names = {"raw": raw, "load_id": load.load_id, "tenant": tenant, "ids": list(ids)}
-    names["words"] = [*ids, *traits]
+    names |= {"words": [*ids, *traits], "known_by": [*ids, asked_for or ids[0]]}
     for statement in (_TAKE_EVENTS, _TAKE_MAPPINGS, _TAKE_REJECTED, _REMEMBER):
         client.command(statement, parameters=names, settings=UNLOGGED)
     load = replace(load, content_hash=load.load_id, rows_accepted=len(ids))

@@ -79,13 +79,14 @@ def in_tables(client: Client, raw: str, tenant: str, words: Sequence[str]) -> It
                 yield Found(f"{database}.{table}.{column}", int(count))
 
 
-def in_files(home: Path, tenant: str, words: Sequence[str]) -> Iterator[Found]:
-    """The files of a home that hold one of the words, unpacked if need be; the tables' own files aside. A line that
-    names another tenant than this one is another person's.
+def in_files(home: Path, tenant: str, words: Sequence[str], but_for: Path | None = None) -> Iterator[Found]:
+    """The files of a home that hold one of the words, unpacked if need be; the tables' own files aside, and those in
+    the folder `but_for`. A line that names another tenant than this one is another person's.
     """
+    aside = {home / "warehouse" / _DATA, but_for}
     wanted = re.compile(pattern_of(words).encode())
     for path in sorted(home.rglob("*")):
-        if path.is_file() and not path.is_symlink() and (home / "warehouse" / _DATA) not in path.parents:
+        if path.is_file() and not path.is_symlink() and aside.isdisjoint(path.parents):
             with suppress(FileNotFoundError):
                 if count := _held(path, tenant, wanted):
                     yield Found(str(path), count)
