@@ -1,4 +1,4 @@
-"""`footfall forget` killed (kill -9) at random moments: the same command finishes it, and nothing of the person is left."""
+"""`footfall forget` killed (kill -9) at random moments: the same command finishes it, and nobody is brought back."""
 
 import random
 import signal
@@ -17,36 +17,40 @@ from tests.privacy.test_forget import ANONYMOUS, CANARIES, EVES, MAPPINGS, OTHER
 from warehouse.connection import Warehouse
 
 SEED = 12
-# An erasure sends some ninety statements beside those of its build, most of them in its purge; a run that finds part of
-# it done sends fewer.
-MOMENTS = sorted(random.Random(SEED).sample(range(8, 90), 6))
+# Beside those of its build an erasure sends some ninety statements: a moment by chance in each sixth of them.
+_CHANCE = random.Random(SEED)
+MOMENTS = [_CHANCE.randint(sixth * 15 + 1, sixth * 15 + 15) for sixth in range(6)]
 
-# Kills itself before or after it has sent a statement: the one of this number among those outside or inside of builds.
+# Kills itself before or after it has sent a statement: the one of this number since the commit began, among those of
+# the build or among the others.
 KILLED = """
 import os, signal, sys
-from clickhouse_connect.driver.httpclient import HttpClient
-import cli.forget
-number, is_building, is_after = int(sys.argv[1]), False, int(sys.argv[1]) % 2
-ask, build = HttpClient._raw_request, cli.forget.build
+import cli.forget, cli.main
+from privacy import erasure
+from urllib3 import PoolManager
+number, kind, doing = int(sys.argv[1]), sys.argv[2], "nothing yet"
+is_after = number % 2
 def counting(*arguments, **named):
     global number
-    number -= sys.argv[2] == ("inside" if is_building else "outside")
+    number -= kind == doing
     if number == 0 and not is_after:
         os.kill(os.getpid(), signal.SIGKILL)
     answer = ask(*arguments, **named)
     if number == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return answer
-def building(*arguments, **named):
-    global is_building
-    is_building = True
-    try:
-        return build(*arguments, **named)
-    finally:
-        is_building = False
-HttpClient._raw_request, cli.forget.build = counting, building
-from cli.main import cli
-cli(sys.argv[3:])
+def doing_this(what, function):
+    def run(*arguments, **named):
+        global doing
+        doing = what
+        try:
+            return function(*arguments, **named)
+        finally:
+            doing = "erasure"
+    return run
+ask, PoolManager.request = PoolManager.request, counting
+erasure._commit, cli.forget.build = doing_this("erasure", erasure._commit), doing_this("build", cli.forget.build)
+cli.main.cli(sys.argv[3:])
 """
 
 
@@ -63,8 +67,10 @@ def test_an_erasure_that_was_killed_is_finished_by_the_same_command(
     builder.build(test=False)
     forget = ["forget", "--tenant", "shop", "--user", ANONYMOUS]
 
+    # the first dies while it commits, the second while it builds
+    blows = [(MOMENTS[0], "erasure"), (30, "build"), *((moment, "erasure") for moment in MOMENTS[1:])]
     struck = []
-    for number, where in [(MOMENTS[0], "outside"), (30, "inside"), *((moment, "outside") for moment in MOMENTS[1:])]:
+    for number, where in blows:
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(number), where, *forget],
             cwd=ROOT, env=environment_of(warehouse, **variables), capture_output=True, text=True, check=False,
