@@ -31,7 +31,7 @@ _ID_COLUMNS = {
 def _hits(table: str) -> str:
     """The lines of a load that are of somebody who was erased."""
     conditions = [
-        f"({column} != '' AND (tenant_id, {_HASHED.format(tenant='tenant_id', column=column)}) IN erased)"
+        f"({column} != '' AND (of_tenant, {_HASHED.format(tenant='of_tenant', column=column)}) IN erased)"
         for column in _ID_COLUMNS[table]
     ]
     return f"""
@@ -42,6 +42,8 @@ def _hits(table: str) -> str:
         )
         SELECT DISTINCT line
         FROM {{raw:Identifier}}.{table}
+        -- a mapping without a tenant is of every one, as it is for an erasure that finds it there
+        ARRAY JOIN if(tenant_id = '', (SELECT groupUniqArray(tenant_id) FROM erased), [tenant_id]) AS of_tenant
         WHERE load_id = {{load_id:String}} AND ({" OR ".join(conditions)})
     """  # noqa: S608 - our own text
 
@@ -110,6 +112,23 @@ def remove_remains(client: Client, raw: str) -> None:
         "DELETE FROM {raw:Identifier}.erased_rows WHERE load_id NOT IN (SELECT load_id FROM {raw:Identifier}.loads)",
         parameters={"raw": raw},
     )
+
+
+def delete_rows(client: Client, raw: str) -> None:
+    """Delete the raw rows that erasures take, and their lines, from the disk; `raw.erased_rows` still names them."""
+    for table in ("events", "identity_mappings", "rejected_rows"):
+        for place in (table, "lines"):
+            client.command(
+                "ALTER TABLE {raw:Identifier}.{place:Identifier} DELETE WHERE (load_id, line) IN"
+                " (SELECT row_load_id, row_line FROM {raw:Identifier}.erased_rows WHERE `table` = {of:String})",
+                parameters={"raw": raw, "place": place, "of": table},
+                settings=_SYNC,
+            )
+
+
+def forget_rows(client: Client, raw: str) -> None:
+    """Forget which rows erasures took: the last step, once these are deleted and no published table holds them."""
+    client.command("TRUNCATE TABLE {raw:Identifier}.erased_rows", parameters={"raw": raw})
 
 
 def is_erased(client: Client, raw: str, tenant: str, one: str) -> bool:

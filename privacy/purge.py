@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from ingest import erasures
 from privacy.search import names_another, pattern_of
 from warehouse import publishing
 from warehouse.connection import Warehouse
@@ -66,27 +67,16 @@ def purge(warehouse: Warehouse) -> list[str]:
             for path, lines in client.query(_FILES, parameters={"raw": raw}).result_rows
             if not _without(Path(path), {int(line) for line in lines}, warehouse.settings.home)
         ]
-        for table in ("events", "identity_mappings", "rejected_rows"):
-            _delete_erased(client, raw, table, table)
-            _delete_erased(client, raw, "lines", table)
+        erasures.delete_rows(client, raw)
         publishing.forget_previous_version(warehouse)
         for table in _RAW_TABLES:
             _rewrite_marked(client, raw, table)
         publishing.rewrite_marked_rows(warehouse)
         _drop_logs(client)
         _wait_for_parts(client, warehouse)
-        client.command("TRUNCATE TABLE {raw:Identifier}.erased_rows", parameters={"raw": raw})
+        erasures.forget_rows(client, raw)
     _empty_server_logs(warehouse)
     return left
-
-
-def _delete_erased(client: Client, raw: str, table: str, of: str) -> None:
-    client.command(
-        "ALTER TABLE {raw:Identifier}.{table:Identifier} DELETE WHERE (load_id, line) IN"
-        " (SELECT row_load_id, row_line FROM {raw:Identifier}.erased_rows WHERE `table` = {of:String})",
-        parameters={"raw": raw, "table": table, "of": of},
-        settings=_SYNC,
-    )
 
 
 def _rewrite_marked(client: Client, raw: str, table: str) -> None:

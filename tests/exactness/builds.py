@@ -12,11 +12,12 @@ import orjson
 import yaml
 from dbt.cli.main import dbtRunner
 
-from ingest import ledger, raw_tables, rereading
+from ingest import erasures, ledger, raw_tables, rereading
 from ingest.contract import BUNDLED, GENERAL
 from ingest.loading import load_paths
 from orchestration.plan import Plan, begin, make_plan
 from orchestration.project import artifacts_dir
+from privacy.person import person_of
 from tests.exactness.stories import File
 from warehouse import publishing, tracking_key
 from warehouse.connection import Warehouse
@@ -24,6 +25,9 @@ from warehouse.connection import Warehouse
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 # How a build came about, not what it says.
 NOT_COMPARED = {"int_build_range", "build_log"}
+
+# In the place of a row of somebody who was erased.
+GONE: dict[str, Any] = {}
 
 
 @dataclass
@@ -62,6 +66,32 @@ class Builder:
             assert loads, f"nothing stands of {name}"
             ledger.withdraw(client, raw, loads)
         del self.standing[name]
+
+    def erase(self, tenant: str, one: str) -> None:
+        """Commit the erasure of the person that an id is of, as far as it is known from what is published."""
+        settings = self.warehouse.settings
+        with self.warehouse.client() as client:
+            person = person_of(client, settings.database, tenant, one)
+            erasures.commit(client, settings.raw_database, tenant, person.ids if person else [one])
+
+    def purge(self) -> None:
+        """Take what erasures took out of the raw tables, once it is published that it is gone."""
+        raw = self.warehouse.settings.raw_database
+        with self.warehouse.client() as client:
+            erasures.delete_rows(client, raw)
+            erasures.forget_rows(client, raw)
+
+    def forget_erased(self) -> None:
+        """Have the standing files without the rows of the erased; what takes their place keeps the others' numbers."""
+        with self.warehouse.client(self.warehouse.settings.raw_database) as client:
+            left: dict[str, set[int]] = {}
+            for path, line in client.query(_LEFT).result_rows:
+                left.setdefault(Path(path).name, set()).add(line)
+        for name, file in self.standing.items():
+            if file.table in ("events", "identity_mappings"):
+                lines = left.get(name, set())
+                rows = [row if line in lines else GONE for line, row in enumerate(file.rows, start=1)]
+                self.standing[name] = replace(file, rows=rows)
 
     def read_again(self) -> int:
         """Read the lines of all loads again whose contract says something else, as a build does first. Returns how
@@ -143,6 +173,16 @@ class Builder:
                 found += [f"{table}: {'only ours' if balance > 0 else 'only theirs'} {row}" for row, balance in rows]
         return found
 
+
+# The lines that no erasure took, neither where they stood nor as they were loaded.
+_LEFT = """
+select loads.path, lines.line
+from lines
+inner join loads final on lines.load_id = loads.load_id
+where
+    loads.status = 'committed'
+    and (lines.load_id, lines.line) not in (select row_load_id, row_line from erased_rows)
+"""
 
 # Rows as text, so that arrays, maps and NULLs compare; a row that is there twice counts twice. The names of its own
 # begin with _, as no compared column does.

@@ -11,7 +11,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from tests.exactness.builds import Builder
+from tests.exactness.builds import GONE, Builder
 from tests.oracle.reading import DIGITS, Row
 from tests.oracle.tables import Line, tables_of
 from warehouse.tracking_key import tracking_secret
@@ -76,6 +76,7 @@ def lines_of(builder: Builder, client: Client) -> list[Line]:
         Line(file.table, load, number, row, hashes.get((file.name, number), ""))
         for load, file in enumerate(builder.standing.values(), start=1)
         for number, row in enumerate(file.rows, start=1)
+        if row != GONE
     ]
 
 
