@@ -11,6 +11,7 @@ from orchestration.automation import (
     load_landing,
     loads_of_the_command_line,
 )
+from orchestration.forgetting import daily_forgetting, forget_people
 from orchestration.landing_sensor import landing_folder
 from orchestration.raw_assets import landing_assets, landing_checks, shown_assets
 from orchestration.resources import WarehouseResource
@@ -22,8 +23,8 @@ do_not_wait_for_the_disk()
 defs = dg.Definitions(
     assets=[*landing_assets, *shown_assets, warehouse_build],
     asset_checks=landing_checks,
-    jobs=[build_warehouse, load_landing, load_and_build],
-    schedules=[hourly_build, daily_landing],
+    jobs=[build_warehouse, load_landing, load_and_build, forget_people],
+    schedules=[hourly_build, daily_landing, daily_forgetting],
     sensors=[landing_folder, loads_of_the_command_line, failed_runs],
     resources={"warehouse": WarehouseResource()},
     # One process per run: the steps share the run's lock and connection, and there is nothing to run in parallel

@@ -74,8 +74,11 @@ def dagster_home(settings: Settings) -> Path:
     return folder
 
 
-def run_build(settings: Settings, *, full_refresh: bool) -> BuildOutcome:
-    """Run the job to its end. A failure is in the outcome, not raised; progress goes to `orchestration.progress`."""
+def run_build(settings: Settings, *, full_refresh: bool, wait_seconds: float = 0.0) -> BuildOutcome:
+    """Run the job to its end, after waiting so long for others that write.
+
+    A failure is in the outcome, not raised; progress goes to `orchestration.progress`.
+    """
     os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
     gc.disable()  # nearly all that an import makes stays: looking for garbage among it takes a quarter of the time
     import dagster as dg
@@ -89,7 +92,7 @@ def run_build(settings: Settings, *, full_refresh: bool) -> BuildOutcome:
             raise_on_error=False,
             run_config={
                 "ops": {"build": {"config": {"full_refresh": full_refresh}}},
-                "resources": {"warehouse": {"config": {"wait_seconds": 0.0}}},
+                "resources": {"warehouse": {"config": {"wait_seconds": wait_seconds}}},
             },
         )
         return _outcome(result)

@@ -44,6 +44,8 @@ _OF_NO_OTHER = """
 """
 # Tables of the engine hold no text of their own in these files; they are asked by SQL.
 _DATA = "data"
+# What dbt makes of the project, whose tests and examples have people, too; no row of a warehouse gets there.
+_OF_THE_PROJECT = ("partial_parse.msgpack", "graph.gpickle", "manifest.json", "manifests/*.json")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def in_files(home: Path, tenant: str, words: Sequence[str], but_for: Path | None
     aside = {home / "warehouse" / _DATA, but_for}
     wanted = re.compile(pattern_of(words).encode())
     for path in sorted(home.rglob("*")):
+        if home / "dbt" in path.parents and any(map(path.match, _OF_THE_PROJECT)):
+            continue
         if path.is_file() and not path.is_symlink() and aside.isdisjoint(path.parents):
             with suppress(FileNotFoundError):
                 if count := _held(path, tenant, wanted):

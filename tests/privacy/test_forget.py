@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +13,8 @@ import orjson
 import pytest
 
 from ingest import landing_folder
-from privacy import search
-from tests.cli.conftest import Footfall, footfall_of
+from privacy import requests, search
+from tests.cli.conftest import ROOT, Footfall, environment_of, footfall_of
 from tests.conftest import drop
 from tests.exactness.builds import Builder, beside
 from tests.exactness.stories import File
@@ -58,6 +60,7 @@ class Forgotten:
     footfall: Footfall
     exported: dict[str, Any]
     said: str
+    dagster: Path
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +97,7 @@ def forgotten(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> It
     run("load", "events", str(late))
     exported = json.loads(run("export", "--tenant", "shop", "--user", ANONYMOUS))
     said = run("forget", "--tenant", "shop", "--user", ANONYMOUS)
-    yield Forgotten(server, footfall, exported, said)
+    yield Forgotten(server, footfall, exported, said, folder / "dagster")
     drop(server)
 
 
@@ -167,3 +170,27 @@ def test_a_second_time_and_for_nobody(forgotten: Forgotten) -> None:
     nobody = forgotten.footfall("forget", "--tenant", "shop", "--user", "nobody at all")
     assert (nobody.returncode, "has nobody with this id" in nobody.stderr) == (1, True)
     assert forgotten.footfall("export", "--tenant", "rival", "--user", EVE).returncode == 1
+
+
+def test_a_job_erases_whoever_was_noted_and_no_record_of_its_run_holds_an_id(forgotten: Forgotten) -> None:
+    home = forgotten.warehouse.settings.home
+    for name in ("bob", "nobody-at-all"):
+        noted = forgotten.footfall("forget", "--tenant", "shop", "--user", name, "--later")
+        assert noted.returncode == 0, noted.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "job", "execute", "-m", "orchestration.definitions", "-j", "forget_people"],
+        cwd=ROOT, env=environment_of(forgotten.warehouse, DAGSTER_HOME=str(forgotten.dagster)),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "Erased: 2 ids of one person of tenant shop." in said, said
+    # the other request: it fails, and does not stand in the way
+    assert done.returncode == 1 and "Tenant shop has nobody with this id." in said
+    assert "bob" not in said and "nobody-at-all" not in said
+    assert requests.standing(home) == []
+    bobs = ["bob", "bob-device", "nobody-at-all"]
+    with forgotten.warehouse.client() as client:
+        assert list(search.in_tables(client, "raw", "shop", bobs)) == []
+    assert list(search.in_files(home, "shop", bobs)) == []
+    assert list(search.in_files(forgotten.dagster, "shop", bobs)) == []
+    assert list(search.in_files(forgotten.dagster, "shop", ["erase_people"])) != []
