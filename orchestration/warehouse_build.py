@@ -22,7 +22,7 @@ from orchestration.project import artifacts_dir
 from orchestration.resources import WRITER_POOL, WarehouseResource
 from orchestration.run import DBT, EXPECTATIONS, PUBLISH
 from orchestration.table_records import PublishedBuild, RawVersion, is_recorded, materializations, raw_versions
-from warehouse import publishing, tracking_key
+from warehouse import access_apply, publishing, tracking_key
 from warehouse.connection import Warehouse
 from warehouse.errors import FootfallError
 
@@ -107,6 +107,7 @@ def warehouse_build(
                 yield from _check_published(context, opened, left)
         raise
     say(context.log, f"Published loads up to {build.to_seq} as {opened.settings.database}")
+    _let_analysts_see(context, opened)
     published = PublishedBuild(
         build_id=build.build_id,
         to_seq=build.to_seq,
@@ -119,6 +120,18 @@ def warehouse_build(
         seconds=seconds,
     )
     yield from _recorded(context, materializations(context.instance, opened, published, raw))
+
+
+def _let_analysts_see(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
+    """Give analysts of one tenant what is published for the first time; until then it is out of their reach."""
+    try:
+        if access_apply.follow_published(warehouse):
+            say(context.log, "Analysts of one tenant see the tables that are new")
+    except (ClickHouseError, FootfallError) as error:
+        say(
+            context.log,
+            f"  warning: analysts of one tenant do not see new tables yet; `footfall access apply`: {error}",
+        )
 
 
 def _read_again(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:

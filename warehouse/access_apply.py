@@ -36,6 +36,16 @@ def apply(warehouse: Warehouse, people: People | None = None) -> bool:
     return True
 
 
+def follow_published(warehouse: Warehouse) -> bool:
+    """Give analysts of one tenant the tables that are published now, each with its policy, if these are others than
+    before; True if that was to be done. See `apply` for what it takes.
+    """
+    people = access.people_of(warehouse.settings)
+    if not any(person.tenant for person in people.users.values()):
+        return False
+    return people.tables != tables_with_tenants(warehouse) and apply(warehouse)
+
+
 def is_outdated(warehouse: Warehouse) -> bool:
     """Whether the local server was started without some users that it should have; its owner's upgrade, mostly."""
     said = (ServerFiles.of_home(warehouse.settings.home).folder / "users.xml").read_text()

@@ -22,6 +22,12 @@ def statements(users: Sequence[User]) -> Iterator[str]:
         yield f"CREATE USER IF NOT EXISTS {name} IDENTIFIED WITH sha256_hash BY '{user.password_sha256}'"
         yield f"ALTER USER {name} IDENTIFIED WITH sha256_hash BY '{user.password_sha256}' SETTINGS {_settings(user)}"
         yield f"REVOKE ALL ON *.* FROM {name}"
+        # before the grants: no table can be read for a moment without its policy
+        for place in user.policies:
+            yield (
+                f"CREATE ROW POLICY OR REPLACE {POLICY}{user.name} ON {place} FOR SELECT USING {policy(user.tenant)}"
+                f" AS PERMISSIVE TO {name}"
+            )
         for grant in user.grants:
             yield f"GRANT {grant} TO {name}"
         if user.role.quota:
@@ -29,11 +35,6 @@ def statements(users: Sequence[User]) -> Iterator[str]:
             yield (
                 f"CREATE QUOTA OR REPLACE {name} FOR INTERVAL {limits['seconds']} second MAX queries ="
                 f" {limits['queries']}, execution_time = {limits['execution_time']} TO {name}"
-            )
-        for place in user.policies:
-            yield (
-                f"CREATE ROW POLICY OR REPLACE {POLICY}{user.name} ON {place} FOR SELECT USING {policy(user.tenant)}"
-                f" AS PERMISSIVE TO {name}"
             )
 
 
