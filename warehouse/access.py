@@ -25,7 +25,9 @@ _TENANT_ANALYST = "tenant_analyst"
 
 
 class Role(BaseModel):
-    """What a user of this role may do. `limited` are settings that no client may raise above what they are here."""
+    """What a user of this role may do. `limited` are settings that no client may raise above what they are here, and
+    `fixed` are those that none may set at all.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,6 +35,7 @@ class Role(BaseModel):
     grants: list[str]
     settings: dict[str, int] = {}
     limited: list[str] = []
+    fixed: list[str] = []
     quota: dict[str, int] = {}
 
 

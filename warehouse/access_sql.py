@@ -44,7 +44,8 @@ def removal(name: str) -> str:
 
 
 def _settings(user: User) -> str:
-    return ", ".join(
+    said = [
         f"{name} = {value} MIN 1 MAX {value}" if name in user.role.limited else f"{name} = {value}"
         for name, value in (user.role.settings or {"readonly": 0}).items()
-    )
+    ]
+    return ", ".join([*said, *(f"{name} READONLY" for name in user.role.fixed)])

@@ -41,8 +41,10 @@ def users_xml(name: str, password_sha256: str, users: Sequence[User]) -> str:
 def _add(profiles: Element, quotas: Element, all_users: Element, user: User) -> None:
     profile = SubElement(profiles, user.name)
     _settings(profile, _PROFILE | {name: str(value) for name, value in user.role.settings.items()})
-    if user.role.limited:
+    if user.role.limited or user.role.fixed:
         constraints = SubElement(profile, "constraints")
+        for name in user.role.fixed:
+            SubElement(SubElement(constraints, name), "readonly")
         for name in user.role.limited:
             limit = SubElement(constraints, name)
             # 0 means without a limit, so it is not enough to say what is the most

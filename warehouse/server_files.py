@@ -15,6 +15,10 @@ from warehouse.private_files import write_private
 
 # The user that Footfall itself works as. It may do everything; people who send their own SQL get users of their own.
 USER = "footfall"
+# The engine takes itself for a tool on its user's own machine: its scalar function file() reads whatever its process
+# can read, for everybody who may send SQL, and no grant stands in its way. A function of the same name stands before
+# it.
+_NO_FILE = "CREATE FUNCTION file AS path -> throwIf(true, 'Files are out of reach of SQL here')\n"
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,9 @@ def prepare_files(files: ServerFiles, http_port: int, tcp_port: int, users: Sequ
     if not system.exists():
         system.parent.mkdir(parents=True, exist_ok=True)
         write_private(system, f"ATTACH DATABASE _ UUID '{uuid.uuid4()}' ENGINE = Atomic\n")
+    functions = files.data / "user_defined"
+    functions.mkdir(parents=True, exist_ok=True)
+    write_private(functions / "function_file.sql", _NO_FILE)
 
 
 def read_endpoint(files: ServerFiles) -> tuple[int, int] | None:

@@ -241,6 +241,14 @@ ACROSS = [
     "SELECT * FROM system.zookeeper", "SELECT * FROM system.part_log", "SELECT * FROM system.text_log",
     "SHOW PROCESSLIST", "SHOW CREATE USER", "SHOW GRANTS FOR footfall",
     "SELECT dictGet('d', 'a', 1)", "SELECT * FROM dictionary('d')",
+    # errors are told before or after the policy has been at the rows
+    "SELECT toUInt64(current_url) FROM events", "SELECT 1 FROM events WHERE toUInt64(current_url) = 1",
+    "SELECT 1 FROM int_events PREWHERE toUInt64(current_url) = 1", "SELECT toUInt64(attributes) FROM users",
+    "SELECT 1 FROM users WHERE toUInt64(attributes) = 1 SETTINGS query_plan_enable_optimizations = 0",
+    "EXPLAIN indexes = 1, actions = 1 SELECT * FROM users WHERE tenant_id = 'rival'",
+    "SELECT * FROM system.tables", "SELECT * FROM system.columns", "SELECT * FROM system.completions",
+    "SELECT min(current_url), max(current_url) FROM int_events",
+    "SELECT * FROM mergeTreeAnalyzeIndexes('analytics', 'users')",
 ]  # fmt: skip
 
 
@@ -251,6 +259,17 @@ def test_no_way_across(analysts: dict[str, httpx.Client], query: str) -> None:
 
 SOURCES = [
     "SELECT * FROM file('/etc/passwd', 'LineAsString', 'l String')",
+    "SELECT file('/etc/passwd')", "SELECT file('/etc/passwd', 'none')", "SELECT file(materialize('/etc/passwd'))",
+    "SELECT `f\\x69le`('/etc/passwd')", "SELECT arrayMap(file, ['/etc/passwd'])", "SELECT 'a' IN (file('/etc/passwd'))",
+    "SELECT * APPLY file FROM (SELECT '/etc/passwd' AS a)", "SELECT * FROM view(SELECT file('/etc/passwd') AS a)",
+    "SELECT * FROM values('a String', (file('/etc/passwd')))", "SELECT * FROM numbers(length(file('/etc/passwd')))",
+    "SELECT 1 SETTINGS additional_result_filter = 'match(file(\\'/etc/passwd\\'), \\'root\\')'",
+    "WITH (x -> file(x)) AS f SELECT f('/etc/passwd')", "DROP FUNCTION file",
+    "CREATE OR REPLACE FUNCTION file AS x -> x",
+    "SELECT 1 AS a FORMAT Template SETTINGS format_template_row = '/etc/passwd'",
+    "SELECT 1 AS a FORMAT Template SETTINGS format_template_resultset = '/etc/passwd'",
+    "SELECT 1 AS a FORMAT Protobuf SETTINGS format_schema = '/etc/passwd:x'",
+    "SELECT * FROM filesystem('/etc')", "SELECT * FROM default.`/etc/passwd`", "DESCRIBE TABLE file('/etc/passwd')",
     "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString', 'l String')",
     "SELECT * FROM remote('127.0.0.1', 'analytics', 'users')",
     "SELECT * FROM executable('id', 'TSV', 'l String')",
@@ -277,6 +296,15 @@ def test_files_addresses_and_programs_are_out_of_reach_of_all_but_the_builder(
         answer = client.post("/", content=query)
         assert answer.status_code != 200, (name, answer.text)
         assert "root:" not in answer.text
+
+
+def test_an_estimate_tells_nothing_of_another_tenant(analysts: dict[str, httpx.Client]) -> None:
+    for table in ("users", "int_events", "sessions"):
+        told = {
+            ask(analysts["lia"], f"EXPLAIN ESTIMATE SELECT * FROM {table} WHERE tenant_id = '{tenant}'")
+            for tenant in ("rival", "no such tenant")
+        }
+        assert len(told) == 1, table
 
 
 def test_limits_cannot_be_raised(analysts: dict[str, httpx.Client]) -> None:
