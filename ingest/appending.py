@@ -8,6 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from io import FileIO
 from pathlib import Path
@@ -20,6 +21,8 @@ _MAX_SECONDS = 60.0
 # How the names of the files begin.
 POSTED = "posted-"
 _HIDDEN = f".{POSTED}"
+# While this file lies in a folder, whoever appends there ends each file at once.
+_FINISH = ".finish"
 
 
 class Appender:
@@ -74,6 +77,7 @@ class Appender:
         if self._file is None:
             return
         is_old = time.monotonic() - self._began > self._max_seconds or self._day != _today()
+        now = now or (self._folder / _FINISH).exists()
         if now or is_old or self._file.tell() >= self._max_bytes:
             self._file.close()
             self._file = None
@@ -94,6 +98,23 @@ class Appender:
         self._file = self._path.open("xb", buffering=0)
         _sync(folder)
         return self._file
+
+
+def finish_open(folder: Path, seconds: float) -> None:
+    """Have files that grow in a folder end and get their own names, by whoever appends there, or by us if nobody does.
+
+    Returns after so many seconds at the latest, whether that was done or not.
+    """
+    with suppress(FootfallError):
+        Appender(folder).close()
+        return
+    growing = set(folder.glob(f"*/{_HIDDEN}*"))
+    asked = folder / _FINISH
+    asked.touch()
+    deadline = time.monotonic() + seconds
+    while any(path.exists() for path in growing) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    asked.unlink(missing_ok=True)
 
 
 def _today() -> date:

@@ -3,7 +3,6 @@
 Every step can be done again: a purge that was killed is simply begun anew.
 """
 
-import gzip
 import os
 import re
 import time
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from ingest import erasures
+from ingest import appending, erasures
+from privacy import landed_files
 from privacy.search import names_another, pattern_of
 from warehouse import publishing
 from warehouse.connection import Warehouse
@@ -22,6 +22,8 @@ _SYNC = {"mutations_sync": 2, "max_table_size_to_drop": 0}
 # How long the server may take to remove the parts of tables that were rewritten: a quarter of a minute on the local
 # one, up to five minutes by ClickHouse's own settings.
 _PARTS_SECONDS = 600.0
+# How long a running service may take to end a file that it appends to; it looks every second.
+_FINISH_SECONDS = 10.0
 _RAW_TABLES = ("events", "identity_mappings", "lines", "rejected_rows")
 
 _OUTDATED = """
@@ -42,9 +44,12 @@ _FILES = """
 
 
 def remove_posted(home: Path, tenant: str, words: Sequence[str]) -> None:
-    """Take rows that were posted out of the finished files of the HTTP service, if they hold one of these words: those
-    that were put aside, and those that no load has read yet. In the latter a blank line takes their place.
+    """Take rows that were posted out of the files of the HTTP service, if they hold one of these words: those that were
+    put aside, and those that no load has read yet. In the latter a blank line takes their place. A running service ends
+    the files that it is at.
     """
+    for table in (table for folder in ("quarantine", "landing") for table in (home / folder).glob("*/")):
+        appending.finish_open(table, _FINISH_SECONDS)
     wanted = re.compile(pattern_of(words).encode())
     for folder, instead in (("quarantine", b""), ("landing", b"\n")):
         for path in sorted((home / folder).rglob("posted-*.ndjson")):
@@ -119,18 +124,7 @@ def _wait_for_parts(client: Client, warehouse: Warehouse) -> None:
 
 def _without(path: Path, lines: set[int], home: Path) -> bool:
     """Take lines out of a file of the home; whether nothing of them is left in it."""
-    if not path.exists():
-        return True
-    is_ours = home in path.parents
-    name = path.name.removesuffix(".gz")
-    if not is_ours or not name.endswith((".ndjson", ".jsonl")):
-        return False
-    is_packed = path.suffix == ".gz"
-    text = gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()
-    # An empty line in its place: the others keep their numbers.
-    kept = [b"\n" if number in lines else line for number, line in enumerate(text.splitlines(keepends=True), start=1)]
-    _rewrite(path, gzip.compress(b"".join(kept)) if is_packed else b"".join(kept))
-    return True
+    return not path.exists() or (home in path.parents and landed_files.take_out(path, lines))
 
 
 def _rewrite(path: Path, text: bytes) -> None:

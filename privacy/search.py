@@ -3,9 +3,7 @@
 What proves an erasure, and what makes an export complete.
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 
 from ingest.erasures import UNLOGGED
+from privacy import landed_files
 
 # What the server keeps only while it runs, or makes up when it is asked.
 _TABLES = """
@@ -98,14 +97,9 @@ def in_files(home: Path, tenant: str, words: Sequence[str], but_for: Path | None
 
 def _held(path: Path, tenant: str, wanted: re.Pattern[bytes]) -> int:
     """In how many lines of a file there is something."""
-    with path.open("rb") as plain:
-        is_packed = plain.read(2) == b"\x1f\x8b"
-    count = 0
-    with gzip.open(path) if is_packed else path.open("rb") as file, suppress(EOFError, zlib.error, gzip.BadGzipFile):
-        for line in file:
-            if wanted.search(line) and not names_another(line, tenant):
-                count += 1
-    return count
+    return sum(
+        wanted.search(line) is not None and not names_another(line, tenant) for line in landed_files.lines_of(path)
+    )
 
 
 def names_another(line: bytes, tenant: str) -> bool:

@@ -54,6 +54,11 @@ def lines(rows: list[dict[str, Any]]) -> bytes:
     return b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
+def table_of(rows: list[dict[str, Any]]) -> bytes:
+    """The same as CSV."""
+    return "".join(",".join(row) + "\n" for row in (rows[0].keys(), *(row.values() for row in rows))).encode()
+
+
 @dataclass
 class Forgotten:
     warehouse: Warehouse
@@ -74,7 +79,7 @@ def forgotten(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> It
     for table, day, name, text in (
         ("events", "2026-03-02", "first.ndjson", lines([*OTHERS[:4], *EVES[:2], *REJECTED, *OTHERS[5:]])),
         ("events", "2026-03-03", "second.ndjson.gz", gzip.compress(lines([EVES[2], OTHERS[4]]))),
-        ("identity_mappings", "2026-03-02", "mappings.ndjson", lines(MAPPINGS)),
+        ("identity_mappings", "2026-03-02", "mappings.csv", table_of(MAPPINGS)),
     ):
         (landing / table / day).mkdir(parents=True)
         (landing / table / day / name).write_bytes(text)
