@@ -51,7 +51,8 @@ class Erased:
     @property
     def sentence(self) -> str:
         """What is said at the end; it names nobody."""
-        return f"Erased: {self.ids} ids of one person of tenant {self.tenant}. Nothing of theirs is held any more."
+        ids = "1 id" if self.ids == 1 else f"{self.ids} ids"
+        return f"Erased: {ids} of one person of tenant {self.tenant}. Nothing of theirs is held any more."
 
 
 def erase(warehouse: Warehouse, request: Request, builds: Builds, wait_seconds: float = 0.0) -> Erased:
