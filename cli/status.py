@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.console import out
 from ingest import landing_folder, quarantine
+from privacy import requests
 from warehouse import lease
 from warehouse.connection import Warehouse, connect
 from warehouse.server_files import ServerFiles
@@ -53,6 +54,8 @@ def run_status() -> None:
             facts.add_row("Not loaded", _not_loaded(strays))
         if quarantined := quarantine.counts(settings):
             facts.add_row("Quarantined", _quarantined(quarantined, quarantine.folder(settings)))
+        if waiting := len(requests.standing(settings.home)):
+            facts.add_row("To be forgotten", f"{waiting:,}, by the same `footfall forget` or the job forget_people")
         facts.add_row("Failed checks", "\n".join(failed) if failed else "none")
         out().print(facts)
         tables = _tables(warehouse)

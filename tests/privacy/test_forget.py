@@ -182,6 +182,7 @@ def test_a_job_erases_whoever_was_noted_and_no_record_of_its_run_holds_an_id(for
     for name in ("bob", "nobody-at-all"):
         noted = forgotten.footfall("forget", "--tenant", "shop", "--user", name, "--later")
         assert noted.returncode == 0, noted.stderr
+    assert "To be forgotten 2, by the same" in " ".join(forgotten.footfall("status").stdout.split())
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "job", "execute", "-m", "orchestration.definitions", "-j", "forget_people"],
         cwd=ROOT, env=environment_of(forgotten.warehouse, DAGSTER_HOME=str(forgotten.dagster)),
