@@ -58,11 +58,10 @@ def take_out(path: Path, lines: set[int]) -> bool:
         return False
     begin = _begin(path)
     if kind == "parquet" and begin == _PARQUET:
-        _rewrite(path, lambda unfinished: _parquet_without(path, lines, unfinished))
+        _replace(path, lambda unfinished: _parquet_without(path, lines, unfinished))
     elif kind in ("lines", "csv") and begin != b"PK":
-        text = b"".join(lines_of(path))
-        kept = _csv_without(text, lines) if kind == "csv" else _without(text.splitlines(keepends=True), lines)
-        _rewrite(path, lambda unfinished: _write(unfinished, kept, _PACKINGS.get(begin)))
+        rows = list(lines_of(path))
+        rewrite(path, _csv_without(rows, lines) if kind == "csv" else _without(rows, lines), _PACKINGS.get(begin))
     else:
         return False
     return True
@@ -72,22 +71,17 @@ def _without(rows: list[bytes], lines: set[int]) -> bytes:
     return b"".join(b"\n" if number in lines else row for number, row in enumerate(rows, start=1))
 
 
-def _csv_without(text: bytes, lines: set[int]) -> bytes:
+def _csv_without(rows: list[bytes], lines: set[int]) -> bytes:
     """A row of CSV goes on over the line breaks in its quotes."""
-    is_quoted = dialect_of(text[:HEAD]).is_quoted
+    is_quoted = dialect_of(b"".join(rows)[:HEAD]).is_quoted
     kept, is_theirs, is_inside = [], False, False
-    for number, line in enumerate(_split_once(text), start=1):
+    for number, line in enumerate(rows, start=1):
         if not is_inside:
             is_theirs = number in lines
         if is_quoted and line.count(b'"') % 2:
             is_inside = not is_inside
         kept.append(b"\n" if is_theirs else line)
     return b"".join(kept)
-
-
-def _split_once(text: bytes) -> Iterator[bytes]:
-    pieces = iter((text,))
-    return _split(lambda: next(pieces, b""))
 
 
 def _parquet_without(path: Path, lines: set[int], unfinished: Path) -> None:
@@ -100,12 +94,17 @@ def _parquet_without(path: Path, lines: set[int], unfinished: Path) -> None:
             before += batch.num_rows
 
 
+def rewrite(path: Path, text: bytes, packing: str | None = None) -> None:
+    """Put a text in the place of a file's, packed as it was. The file is never seen half-written."""
+    _replace(path, lambda unfinished: _write(unfinished, text, packing))
+
+
 def _write(unfinished: Path, text: bytes, packing: str | None) -> None:
     with pa.output_stream(str(unfinished), compression=packing) as stream:
         stream.write(text)
 
 
-def _rewrite(path: Path, write: Callable[[Path], None]) -> None:
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     write(unfinished)
     with unfinished.open("rb") as file:

@@ -53,10 +53,10 @@ def remove_posted(home: Path, tenant: str, words: Sequence[str]) -> None:
     wanted = re.compile(pattern_of(words).encode())
     for folder, instead in (("quarantine", b""), ("landing", b"\n")):
         for path in sorted((home / folder).rglob("posted-*.ndjson")):
-            lines = path.read_bytes().splitlines(keepends=True)
+            lines = list(landed_files.lines_of(path))
             kept = [instead if wanted.search(line) and not names_another(line, tenant) else line for line in lines]
             if kept != lines:
-                _rewrite(path, b"".join(kept))
+                landed_files.rewrite(path, b"".join(kept))
 
 
 def purge(warehouse: Warehouse) -> list[str]:
@@ -125,15 +125,6 @@ def _wait_for_parts(client: Client, warehouse: Warehouse) -> None:
 def _without(path: Path, lines: set[int], home: Path) -> bool:
     """Take lines out of a file of the home; whether nothing of them is left in it."""
     return not path.exists() or (home in path.parents and landed_files.take_out(path, lines))
-
-
-def _rewrite(path: Path, text: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _empty_server_logs(warehouse: Warehouse) -> None:

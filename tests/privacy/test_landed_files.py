@@ -25,6 +25,13 @@ def packed(text: bytes, name: str) -> bytes:
     ("name", "text", "line", "left"),
     [
         ("a.ndjson", NDJSON, 2, NDJSON.replace(b'{"distinct_id":"eve"}', b"")),
+        # a line ends where its reader says so: between the fields of a row a carriage return is a blank
+        (
+            "a.ndjson",
+            b'{"distinct_id":"bob",\r"a":1}\n{"distinct_id":"eve"}\n',
+            2,
+            b'{"distinct_id":"bob",\r"a":1}\n\n',
+        ),
         ("a.csv", CSV, 4, CSV.replace(b'eve,"of\nher own"', b"\n")),
         ("a.tsv", CSV.replace(b",", b"\t"), 4, CSV.replace(b'eve,"of\nher own"', b"\n").replace(b",", b"\t")),
     ],
