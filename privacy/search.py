@@ -44,7 +44,8 @@ _OF_NO_OTHER = """
 # Tables of the engine hold no text of their own in these files; they are asked by SQL.
 _DATA = "data"
 # What dbt makes of the project, whose tests and examples have people, too; no row of a warehouse gets there.
-_OF_THE_PROJECT = ("partial_parse.msgpack", "graph.gpickle", "manifest.json", "manifests/*.json")
+_OF_THE_PROJECT = ("partial_parse.msgpack", "graph.gpickle", "manifest.json", "run_results.json", "manifests/*.json")
+_COMPILED = {"compiled", "run"}
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,19 @@ def in_files(home: Path, tenant: str, words: Sequence[str], but_for: Path | None
     aside = {home / "warehouse" / _DATA, but_for}
     wanted = re.compile(pattern_of(words).encode())
     for path in sorted(home.rglob("*")):
-        if home / "dbt" in path.parents and any(map(path.match, _OF_THE_PROJECT)):
+        if _is_of_the_project(path, home / "dbt"):
             continue
         if path.is_file() and not path.is_symlink() and aside.isdisjoint(path.parents):
             with suppress(FileNotFoundError):
                 if count := _held(path, tenant, wanted):
                     yield Found(str(path), count)
+
+
+def _is_of_the_project(path: Path, artifacts: Path) -> bool:
+    """Whether dbt made the file of the project alone."""
+    if artifacts not in path.parents:
+        return False
+    return any(map(path.match, _OF_THE_PROJECT)) or not _COMPILED.isdisjoint(path.relative_to(artifacts).parts)
 
 
 def _held(path: Path, tenant: str, wanted: re.Pattern[bytes]) -> int:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -167,6 +168,18 @@ def test_the_next_build_is_no_rebuild_and_there_is_no_way_back(forgotten: Forgot
     assert "no previous version" in forgotten.footfall("rollback").stderr
     planned = forgotten.footfall("build", "--dry-run").stdout
     assert "rebuil" not in planned, planned
+
+
+def test_what_dbt_makes_of_the_projects_own_examples_is_nobodys(forgotten: Forgotten) -> None:
+    home = forgotten.warehouse.settings.home
+    places = ["compiled/footfall/models/users.yml/a.sql", "run/footfall/b.sql", "run_results.json", "dbt.log"]
+    for place in places:
+        path = home / "dbt" / "of_a_test" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("select 'zoe-of-the-examples' as distinct_id")
+    found = [Path(one.place).name for one in search.in_files(home, "shop", ["zoe-of-the-examples"])]
+    shutil.rmtree(home / "dbt" / "of_a_test")
+    assert found == ["dbt.log"]
 
 
 def test_a_second_time_and_for_nobody(forgotten: Forgotten) -> None:
