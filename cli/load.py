@@ -67,7 +67,8 @@ def line(result: LoadResult) -> str:
     tracker = f" ({result.findings.tracker})" if result.findings.tracker else ""
     rows = f"{result.rows_accepted:,} rows accepted{tracker}, {result.rows_rejected:,} rejected"
     erased = f"{result.rows_erased:,} of people who were erased, not kept" if result.rows_erased else ""
-    told = [result.reason, *result.findings.sentences, erased]
+    cut = f"{result.rows_cut:,} older than what is kept, dropped" if result.rows_cut else ""
+    told = [result.reason, *result.findings.sentences, erased, cut]
     more = "".join(f"; {sentence}" for sentence in told if sentence).removeprefix("; ")
     corrected = f", {result.events_corrected:,} corrected" if result.events_corrected else ""
     duplicate = f"{result.rows_duplicate:,} duplicate{corrected}"

@@ -338,6 +338,67 @@ def export(tenant: str, user: str, file: Path | None) -> None:
     run_export(tenant, user, file)
 
 
+@cli.group("retention-policies")
+def retention_policies() -> None:
+    """For how long what is kept."""
+
+
+_tenant_option = click.option("--tenant", default="", help="The tenant; without it whoever has no policy of its own.")
+_what_option = click.option(
+    "--what",
+    type=click.Choice(["events", "daily"]),
+    default="events",
+    show_default=True,
+    help="Events, with all that is worked out of them, or the daily figures that stay of them.",
+)
+
+
+@retention_policies.command("list")
+@verbose_option
+def list_policies() -> None:
+    """List the policies."""
+    from cli.retention_policies import run_list
+
+    run_list()
+
+
+@retention_policies.command("set")
+@_tenant_option
+@_what_option
+@click.option("--keep-days", required=True, type=click.IntRange(min=0), help="For how many days; 0 for ever.")
+@verbose_option
+def set_policy(tenant: str, what: str, keep_days: int) -> None:
+    """Set for how many days something is kept; nothing goes before `apply`."""
+    from cli.retention_policies import run_set
+
+    run_set(tenant, what, keep_days)
+
+
+@retention_policies.command("remove")
+@_tenant_option
+@_what_option
+@verbose_option
+def remove_policy(tenant: str, what: str) -> None:
+    """Remove a policy. What was cut stays cut."""
+    from cli.retention_policies import run_remove
+
+    run_remove(tenant, what)
+
+
+@retention_policies.command("apply")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Count from this UTC day, not today.")
+@verbose_option
+def apply_policies(dry_run: bool, as_of: datetime | None) -> None:
+    """Cut what is older than it is kept: from all tables, and from the disk.
+
+    Broken off, the same command finishes it.
+    """
+    from cli.retention_policies import run_apply
+
+    run_apply(as_of.date() if as_of else None, dry_run=dry_run)
+
+
 @cli.command()
 @verbose_option
 def api() -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from cli.console import out
-from ingest import commands, ledger
+from ingest import commands, cuts, erasures, ledger
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import UsageError
 from warehouse.lock import exclusive
 from warehouse.settings import get_settings
+
+# Loads that take rows out of the disk.
+_FOR_GOOD = (erasures.ERASURES, cuts.CUTS)
 
 
 def run_unload(names: Sequence[str], *, dry_run: bool) -> None:
@@ -22,9 +25,9 @@ def run_unload(names: Sequence[str], *, dry_run: bool) -> None:
     settings = get_settings()
     with connect(settings) as warehouse, nullcontext() if dry_run else exclusive(warehouse, "unload"):
         found = loads_of(warehouse, names)
-        standing = [load for load in found if load.stands]
+        standing = [load for load in found if load.stands and load.table not in _FOR_GOOD]
         for load in found:
-            if not load.stands:
+            if load not in standing:
                 out().print(f"skipped    {_called(load)}: {_why_not(load)}")
         if not dry_run:
             with warehouse.client() as client:
@@ -86,4 +89,6 @@ def _why_not(load: ledger.Load) -> str:
         return "it failed, nothing of it is there"
     if load.is_withdrawal:
         return "it is itself a withdrawal; load the file again to bring its rows back"
+    if load.table in _FOR_GOOD:
+        return "what it took is gone"
     return f"it no longer counts, since {load.superseded_seq}"

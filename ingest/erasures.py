@@ -158,15 +158,19 @@ def drop_rows(client: Client, raw: str, load: Load) -> int:
         return 0
     names = {"raw": raw, "load_id": load.load_id}
     lines = [line for (line,) in client.query(_hits(load.table), parameters=names).result_rows]
-    if lines:
-        for table in (load.table, "lines"):
-            client.command(
-                "ALTER TABLE {raw:Identifier}.{table:Identifier}"
-                " DELETE WHERE load_id = {load_id:String} AND line IN {lines:Array(UInt64)}",
-                parameters=names | {"table": table, "lines": lines},
-                settings=_SYNC,
-            )
+    delete_lines(client, raw, load, lines)
     return len(lines)
+
+
+def delete_lines(client: Client, raw: str, load: Load, lines: Sequence[int]) -> None:
+    """Delete lines of a load that is not committed yet, and the rows that they are, from the disk."""
+    for table in (load.table, "lines") if lines else ():
+        client.command(
+            "ALTER TABLE {raw:Identifier}.{table:Identifier}"
+            " DELETE WHERE load_id = {load_id:String} AND line IN {lines:Array(UInt64)}",
+            parameters={"raw": raw, "load_id": load.load_id, "table": table, "lines": list(lines)},
+            settings=_SYNC,
+        )
 
 
 def _make_key(client: Client, raw: str) -> None:

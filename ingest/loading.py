@@ -19,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from ingest import (
     arrow,
     csv_rows,
+    cuts,
     erasures,
     files,
     findings,
@@ -53,7 +54,8 @@ Progress = Callable[[Path, int], None]
 class LoadResult:
     """What became of one file. `reason` says why it was skipped or failed, or why rows were rejected.
 
-    `rows_erased` are rows of people who were erased: they are counted, and not kept.
+    `rows_erased` are rows of people who were erased, `rows_cut` events that are older than what their tenant keeps:
+    they are counted, and not kept.
     `is_retryable` says of a failed one that the warehouse was at fault, not the file;
     `findings` tell what its rows were.
     """
@@ -65,6 +67,7 @@ class LoadResult:
     rows_duplicate: int = 0
     events_corrected: int = 0
     rows_erased: int = 0
+    rows_cut: int = 0
     load_id: str = ""
     load_seq: int = 0
     reason: str = ""
@@ -181,6 +184,7 @@ class Loader:
             if files.state_of(path) != before:
                 raise FileProblem("the file changed while it was being loaded", "Load it again.")
             erased = erasures.drop_rows(client, self._raw, load)
+            cut = cuts.drop_rows(client, self._raw, load)
             found = findings.of_load(client, self._raw, load.load_id)
             self._require_mapped(path, found, columns)
             load, reasons = row_counts.counted(client, self._raw, load, superseded)
@@ -195,7 +199,7 @@ class Loader:
         if is_refused(self._table, load) and not self._accepts_any_share:
             return self._refused(client, path, load, reasons)
         result = self._committed(client, path, load, superseded, reasons)
-        result = replaced(result, findings=found, rows_erased=erased)
+        result = replaced(result, findings=found, rows_erased=erased, rows_cut=cut)
         return result if result.status == "failed" else replaced(result, events_corrected=corrected)
 
     def _stop(self, client: Client, load_id: str) -> None:

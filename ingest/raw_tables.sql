@@ -259,7 +259,73 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.erasures
 ENGINE = MergeTree
 ORDER BY (tenant_id, id_hash, load_id);
 
--- The raw rows that an erasure takes: those that stood in its way when it was committed. They go from the disk, and from
+-- For how many days a tenant keeps what; without a tenant: whoever has no line of its own. 0 days: for ever.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.retention_policies
+(
+    tenant_id  String,
+    what       LowCardinality(String),
+    keep_days  UInt32,
+    set_at     DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(set_at)
+ORDER BY (tenant_id, what);
+
+-- Cuts: what lies before the date is not kept, of events (what: events) or of daily figures (what: daily).
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.cuts
+(
+    load_id      String,
+    tenant_id    String,
+    what         LowCardinality(String),
+    before_date  Date
+)
+ENGINE = MergeTree
+ORDER BY (tenant_id, what, load_id);
+
+-- What was said of days that are cut, as it was published last.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.kept_session_stats
+(
+    load_id                           String,
+    tenant_id                         String,
+    date                              Date,
+    sessions_count                    UInt64,
+    identified_sessions_count         UInt64,
+    identified_sessions_pct           Float64,
+    became_identified_sessions_count  UInt64,
+    users_count                       UInt64,
+    new_users_count                   UInt64,
+    avg_duration_seconds              Float64,
+    median_duration_seconds           Float64,
+    avg_pageviews_per_session         Float64,
+    bounce_rate                       Float64,
+    sessions_with_attribution_count   UInt64,
+    sessions_with_utm_count           UInt64,
+    sessions_with_referrer_count      UInt64,
+    top_utm_source                    String,
+    top_utm_medium                    String,
+    top_utm_campaign                  String,
+    top_utm_sources                   Array(Tuple(String, UInt64)),
+    top_utm_mediums                   Array(Tuple(String, UInt64)),
+    top_utm_campaigns                 Array(Tuple(String, UInt64)),
+    revenue                           Decimal(38, 6)
+)
+ENGINE = MergeTree
+ORDER BY (tenant_id, date, load_id);
+
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.kept_event_hours
+(
+    load_id              String,
+    tenant_id            String,
+    event                LowCardinality(String),
+    date                 Date,
+    hour                 UInt8,
+    events_count         UInt64,
+    nobody_events_count  UInt64,
+    users_count          UInt64
+)
+ENGINE = MergeTree
+ORDER BY (tenant_id, date, event, hour, load_id);
+
+-- The raw rows that an erasure or a cut takes: those that stood in its way when it was committed. They go from the disk, and from
 -- here, once no published table holds what came of them.
 CREATE TABLE IF NOT EXISTS {raw:Identifier}.erased_rows
 (

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
-from ingest import erasures, findings, ledger, row_counts, sending
+from ingest import cuts, erasures, findings, ledger, row_counts, sending
 from ingest.ledger import Load
 from ingest.limits import is_refused
 from ingest.reading import LEFT, Reading
@@ -137,6 +137,7 @@ def _read_again(warehouse: Warehouse, client: Client, before: Load) -> Reread:
     others = read_others(warehouse, client, load, recognition, recognition.reading(first), stop)
     load = with_contract(load, recognition, [first, *others])
     erasures.drop_rows(client, raw, load)
+    cuts.drop_rows(client, raw, load)
     load, reasons = row_counts.counted(client, raw, load, [before])
     if load.rows_rejected > before.rows_rejected and is_refused(table_named(load.table), load):
         ledger.remove(client, raw, [before.table, *ledger.OF_ALL_TABLES], [load.load_id])

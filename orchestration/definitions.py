@@ -12,6 +12,7 @@ from orchestration.automation import (
     loads_of_the_command_line,
 )
 from orchestration.forgetting import daily_forgetting, forget_people
+from orchestration.keeping import apply_retention_policies, daily_cut
 from orchestration.landing_sensor import landing_folder
 from orchestration.raw_assets import landing_assets, landing_checks, shown_assets
 from orchestration.resources import WarehouseResource
@@ -23,8 +24,8 @@ do_not_wait_for_the_disk()
 defs = dg.Definitions(
     assets=[*landing_assets, *shown_assets, warehouse_build],
     asset_checks=landing_checks,
-    jobs=[build_warehouse, load_landing, load_and_build, forget_people],
-    schedules=[hourly_build, daily_landing, daily_forgetting],
+    jobs=[build_warehouse, load_landing, load_and_build, forget_people, apply_retention_policies],
+    schedules=[hourly_build, daily_landing, daily_forgetting, daily_cut],
     sensors=[landing_folder, loads_of_the_command_line, failed_runs],
     resources={"warehouse": WarehouseResource()},
     # One process per run: the steps share the run's lock and connection, and there is nothing to run in parallel

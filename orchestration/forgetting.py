@@ -17,7 +17,7 @@ from warehouse.errors import FootfallError
 from warehouse.settings import get_settings
 
 # How long a run waits for a command that is writing.
-_WAIT_SECONDS = 900.0
+WAIT_SECONDS = 900.0
 
 
 @dg.op(pool=WRITER_POOL)
@@ -44,7 +44,7 @@ def _outcome(request: Request) -> tuple[Erased | None, str]:
     """What became of a request, or why nothing did. Whatever an error says may hold an id, so none gets out of here."""
     try:
         with connect(get_settings()) as warehouse:
-            erased = erase(warehouse, request, Builds(lambda it: make_plan(it).nothing_to_do, _build), _WAIT_SECONDS)
+            erased = erase(warehouse, request, BUILDS, WAIT_SECONDS)
         erased.require_proof()
     except Exception as error:
         known = next((one for one in requests.standing(get_settings().home) if one.path == request.path), request)
@@ -53,9 +53,12 @@ def _outcome(request: Request) -> tuple[Erased | None, str]:
 
 
 def _build(_: Warehouse) -> None:
-    outcome = run_build(get_settings(), full_refresh=False, wait_seconds=_WAIT_SECONDS)
+    outcome = run_build(get_settings(), full_refresh=False, wait_seconds=WAIT_SECONDS)
     if not outcome.success:
         raise FootfallError(f"The build failed: {'; '.join(outcome.errors)}", "The run of build_warehouse says more.")
+
+
+BUILDS = Builds(lambda it: make_plan(it).nothing_to_do, _build)
 
 
 def _struck_out(text: str, request: Request) -> str:

@@ -29,7 +29,10 @@ _DESCRIPTIONS = {
     "retention_definitions": "Retention definitions that tenants loaded; the others are a dbt seed.",
     "loads": "The ledger: a load exists once its row here says committed.",
     "tracking_key": "The key of the tracking ids, as the two padded blocks of HMAC.",
-    "erased_rows": "Raw rows that erasures take, until they are gone from the disk.",
+    "erased_rows": "Raw rows that erasures and cuts take, until they are gone from the disk.",
+    "cuts": "Dates before which a tenant's events, or daily figures, are not kept.",
+    "kept_session_stats": "Daily figures of sessions of days whose events are cut.",
+    "kept_event_hours": "Hourly figures of events of days whose events are cut.",
     "rejected_rows": "Rows that no load accepted, with the reason and the original text.",
 }
 

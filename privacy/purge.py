@@ -1,4 +1,4 @@
-"""Takes what an erasure made not count out of the disk: rows, what was built before, logs, and files of the home.
+"""Takes what erasures and cuts made not count out of the disk: rows, what was built before, logs, files of the home.
 
 Every step can be done again: a purge that was killed is simply begun anew.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from ingest import appending, erasures
+from ingest import appending, cuts, erasures
 from privacy import landed_files
 from privacy.search import names_another, pattern_of
 from warehouse import publishing
@@ -24,7 +24,7 @@ _SYNC = {"mutations_sync": 2, "max_table_size_to_drop": 0}
 _PARTS_SECONDS = 600.0
 # How long a running service may take to end a file that it appends to; it looks every second.
 _FINISH_SECONDS = 10.0
-_RAW_TABLES = ("events", "identity_mappings", "lines", "rejected_rows")
+_RAW_TABLES = ("events", "identity_mappings", "lines", "rejected_rows", *cuts.KEPT)
 
 _OUTDATED = """
     SELECT database, table, name
@@ -33,6 +33,12 @@ _OUTDATED = """
         NOT active
         AND NOT startsWith(name, 'patch-')
         AND (database = {published:String} OR (database = {raw:String} AND table IN {raw_tables:Array(String)}))
+"""
+_TAKEN = """
+    SELECT
+        countIf(load_id IN (SELECT load_id FROM {raw:Identifier}.loads WHERE `table` = 'erasures')),
+        count()
+    FROM {raw:Identifier}.erased_rows
 """
 _FILES = """
     SELECT loads.path, groupUniqArray(rows.row_line)
@@ -59,9 +65,20 @@ def remove_posted(home: Path, tenant: str, words: Sequence[str]) -> None:
                 landed_files.rewrite(path, b"".join(kept))
 
 
-def purge(warehouse: Warehouse) -> list[str]:
-    """Take all rows that published erasures made not count out of the disk. Returns files that hold such rows and that
-    are not ours to change, or in a form that is not rewritten: they are for their owner to see to.
+def purge_if_needed(warehouse: Warehouse) -> list[str]:
+    """Purge, if published erasures or cuts took anything that is on the disk still; the server's logs of statements
+    stay, unless somebody was erased. Returns what `purge` returns.
+    """
+    with warehouse.client() as client:
+        people, rows = client.query(_TAKEN, parameters={"raw": warehouse.settings.raw_database}).first_row
+        if not rows and not cuts.has_cut_figures(client, warehouse.settings.raw_database):
+            return []
+    return purge(warehouse, with_logs=bool(people))
+
+
+def purge(warehouse: Warehouse, *, with_logs: bool = True) -> list[str]:
+    """Take all that published erasures and cuts made not count out of the disk. Returns files that hold such rows and
+    that are not ours to change, or in a form that is not rewritten: they are for their owner to see to.
 
     Whoever calls this holds the writer lock. Raises FootfallError if the server does not remove what is outdated.
     """
@@ -73,14 +90,17 @@ def purge(warehouse: Warehouse) -> list[str]:
             if not _without(Path(path), {int(line) for line in lines}, warehouse.settings.home)
         ]
         erasures.delete_rows(client, raw)
+        cuts.delete_figures(client, raw)
         publishing.forget_previous_version(warehouse)
         for table in _RAW_TABLES:
             _rewrite_marked(client, raw, table)
         publishing.rewrite_marked_rows(warehouse)
-        _drop_logs(client)
+        if with_logs:
+            _drop_logs(client)
         _wait_for_parts(client, warehouse)
         erasures.forget_rows(client, raw)
-    _empty_server_logs(warehouse)
+    if with_logs:
+        _empty_server_logs(warehouse)
     return left
 
 

@@ -1,8 +1,15 @@
 {{ config(meta={'dagster': {'ref': {'name': 'session_stats_daily'}}}) }}
-with days as (
+with changed_days as (
     select tenant_id, date from {{ ref('session_stats_daily') }} where {{ of_this_build() }}
     union distinct
     select tenant_id, session_date as date from {{ ref('sessions') }} where {{ of_this_build() }}
+),
+
+-- days whose events are cut have no sessions any more
+days as (
+    select tenant_id, date
+    from changed_days
+    where (tenant_id, date) not in (select tenant_id, date from {{ ref('stg_kept_session_stats') }} where is_kept)
 ),
 
 counts as (

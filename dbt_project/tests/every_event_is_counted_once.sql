@@ -12,14 +12,31 @@ with totals as (
     from {{ ref(mart) }}
     {{ of_changed_tenants(marts) }}
     group by tenant_id
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    union all
+    {% endfor -%}
+    -- days whose events are cut are in no other mart
+    select
+        tenant_id,
+        'events_hourly' as mart,
+        -toInt64(sum(events_count - nobody_events_count)) as events
+    from {{ ref('stg_kept_event_hours') }}
+    where is_kept and tenant_id in (select tenant_id from {{ ref('events_hourly') }} {{ of_changed_tenants(marts) }})
+    group by tenant_id
+),
+
+counts as (
+    select
+        tenant_id,
+        mart,
+        sum(totals.events) as events
+    from totals
+    group by tenant_id, mart
 )
 
 select
     tenant_id,
     groupArray((mart, events)) as events_by_mart
-from totals
+from counts
 group by tenant_id
 having
     uniqExactIf(events, mart != 'sessions') > 1

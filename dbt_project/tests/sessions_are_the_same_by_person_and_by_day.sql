@@ -8,6 +8,13 @@ with totals as (
     select tenant_id, -toInt64(sessions_count) as more_by_person
     from {{ ref('session_stats_daily') }}
     {{ of_changed_tenants(marts) }}
+    union all
+    -- days whose events are cut are of no person any more
+    select tenant_id, toInt64(sessions_count) as more_by_person
+    from {{ ref('stg_kept_session_stats') }}
+    where
+        is_kept
+        and tenant_id in (select tenant_id from {{ ref('session_stats_daily') }} {{ of_changed_tenants(marts) }})
 )
 
 select

@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import orjson
 import yaml
 from dbt.cli.main import dbtRunner
 
-from ingest import erasures, ledger, raw_tables, rereading
+from ingest import cuts, erasures, ledger, raw_tables, rereading
 from ingest.contract import BUNDLED, GENERAL
 from ingest.loading import load_paths
 from orchestration.plan import Plan, begin, make_plan
@@ -74,11 +75,18 @@ class Builder:
             person = person_of(client, settings.database, tenant, one)
             erasures.commit(client, settings.raw_database, tenant, person.ids if person else [one])
 
+    def cut(self, tenant: str, what: str, before: date) -> None:
+        """Commit a cut; whatever was loaded is published."""
+        settings = self.warehouse.settings
+        with self.warehouse.client() as client:
+            cuts.commit(client, settings.raw_database, settings.database, [cuts.Cut(tenant, what, before)])
+
     def purge(self) -> None:
-        """Take what erasures took out of the raw tables, once it is published that it is gone."""
+        """Take what erasures and cuts took out of the raw tables, once it is published that it is gone."""
         raw = self.warehouse.settings.raw_database
         with self.warehouse.client() as client:
             erasures.delete_rows(client, raw)
+            cuts.delete_figures(client, raw)
             erasures.forget_rows(client, raw)
 
     def forget_erased(self) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.conftest import drop
 from tests.exactness.builds import GONE, PROJECT, Builder, beside
 from tests.exactness.changed_projects import EDITS, change, copy_of
-from tests.exactness.stories import IDS, TENANTS, File, Row, story
+from tests.exactness.stories import IDS, START, TENANTS, File, Row, story
 from tests.oracle import comparison as oracle
 from warehouse import publishing
 from warehouse.connection import Warehouse
@@ -99,7 +100,8 @@ def test_every_build_equals_a_full_rebuild_and_any_other_order(
 
 
 def tell_of_changes(seed: int, chapters: int, builder: Builder, project: Path) -> None:
-    """The project changes, with new files or without; builds fail, versions are rolled back, tables are dropped.
+    """The project changes, with new files or without; builds fail, versions are rolled back, tables are dropped,
+    days are cut.
 
     `project` is a copy that is changed; the builds of `builder` use it. After each chapter the tables are compared with
     a full rebuild by the project as it is then.
@@ -123,13 +125,24 @@ def tell_of_changes(seed: int, chapters: int, builder: Builder, project: Path) -
                 if name in builder.standing:
                     builder.withdraw(name)
         builder.build()
-        if not number % 2:
+        if number % 2:
+            cut_something(builder, rng)
+        else:
             publishing.rollback(builder.warehouse)
             builder.build()
         builder.build(full_refresh=True, publish=False, test=False)
         assert builder.differences() == [], (
             f"seed {seed}, chapter {number}: {changes}, {'files' if is_loaded else 'no file'}"
         )
+
+
+def cut_something(builder: Builder, rng: random.Random) -> None:
+    """Cut a tenant's first days, now and then with the figures that stay of them, and build without them."""
+    before = START.date() + timedelta(days=rng.randint(1, 4))
+    builder.cut(rng.choice(TENANTS), rng.choice(["events", "events", "daily"]), before)
+    builder.build()
+    builder.purge()
+    publishing.forget_previous_version(builder.warehouse)
 
 
 def drop_by_hand(builder: Builder, rng: random.Random) -> str:

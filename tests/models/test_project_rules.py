@@ -20,6 +20,8 @@ READ_RAW_OUTSIDE_STAGING = {
 MARTS_THAT_READ_STAGING = {
     "funnel_steps": "a definition is shown as staging reads it: nothing lies between",
     "retention_definitions": "a definition is shown as staging reads it: nothing lies between",
+    "session_stats_daily": "figures of days whose events are cut are shown as they were: nothing lies between",
+    "events_hourly": "as session_stats_daily",
 }
 STAGING_THAT_READS_MORE_THAN_RAW = {
     "stg_loads": "how a load stands depends on the range of this build",

@@ -9,7 +9,9 @@ with changed_mappings as (
     from {{ ref('stg_identity_mappings') }}
     where
         load_id in (
-            select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and change != ''
+            select load_id
+            from {{ ref('stg_loads') }}
+            where table_name in ('identity_mappings', 'cuts') and change != ''
         )
         or (load_id, line) in (
             select load_id, line

@@ -14,10 +14,16 @@ with said_by_mappings as {{ once() if is_incremental() }} (
         kind,
         first_seen_at,
         stated_at,
-        is_deleted
+        is_deleted,
+        -- a cut keeps what events said, and it stays something that events said
+        load_id not in (select load_id from {{ ref('stg_loads') }} where table_name = 'cuts') as is_mapped
     from {{ ref('stg_identity_mappings') }}
     where
-        load_id in (select load_id from {{ ref('stg_loads') }} where table_name = 'identity_mappings' and is_live)
+        load_id in (
+            select load_id
+            from {{ ref('stg_loads') }}
+            where table_name in ('identity_mappings', 'cuts') and is_live
+        )
         and (load_id, line) not in (
             select load_id, line
             from {{ ref('stg_erased_rows') }}
@@ -41,7 +47,7 @@ senders as (
 ),
 
 said as (
-    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, is_deleted, 1 as is_mapped
+    select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, is_deleted, is_mapped
     from said_by_mappings
     where tenant_id != ''
     union all
@@ -53,7 +59,7 @@ said as (
         mappings.first_seen_at,
         mappings.stated_at,
         mappings.is_deleted,
-        1 as is_mapped
+        mappings.is_mapped as is_mapped
     from said_by_mappings as mappings
     inner join senders on mappings.anonymous_id = senders.distinct_id
     where mappings.tenant_id = ''

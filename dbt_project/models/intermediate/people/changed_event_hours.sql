@@ -48,4 +48,8 @@ union distinct
 select tenant_id, event_date as date, event, toHour(timestamp) as hour
 from {{ ref('int_events') }}
 where {{ among(['tenant_id', 'event_date', 'session_key'], 'moved_keys') }}
+union distinct
+select tenant_id, date, event, hour
+from {{ ref('stg_kept_event_hours') }}
+where was_kept != is_kept
 {% endcall %}

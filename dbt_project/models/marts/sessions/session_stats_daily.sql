@@ -1,6 +1,7 @@
 {{ config(order_by=['tenant_id', 'date']) }}
 {% do follow('changed_session_days', ['tenant_id', 'date']) %}
--- One row per (tenant_id, date) with at least one session that started on that day.
+-- One row per (tenant_id, date) with at least one session that started on that day. Of days whose events are cut the
+-- row stays as it was published last.
 with sessions as (
     select
         tenant_id,
@@ -47,6 +48,63 @@ days as (
         sum(revenue) as revenue
     from sessions
     group by tenant_id, date
+),
+
+counted as (
+    select
+        tenant_id,
+        date,
+        sessions_count,
+        identified_sessions_count,
+        100 * identified_sessions_count / sessions_count as identified_sessions_pct,
+        became_identified_sessions_count,
+        users_count,
+        new_users_count,
+        avg_duration_seconds,
+        median_duration_seconds,
+        avg_pageviews_per_session,
+        bounce_rate,
+        sessions_with_attribution_count,
+        sessions_with_utm_count,
+        sessions_with_referrer_count,
+        top_utm_sources[1].1 as top_utm_source,
+        top_utm_mediums[1].1 as top_utm_medium,
+        top_utm_campaigns[1].1 as top_utm_campaign,
+        top_utm_sources,
+        top_utm_mediums,
+        top_utm_campaigns,
+        revenue
+    from days
+),
+
+kept as (
+    select
+        tenant_id,
+        date,
+        sessions_count,
+        identified_sessions_count,
+        identified_sessions_pct,
+        became_identified_sessions_count,
+        users_count,
+        new_users_count,
+        avg_duration_seconds,
+        median_duration_seconds,
+        avg_pageviews_per_session,
+        bounce_rate,
+        sessions_with_attribution_count,
+        sessions_with_utm_count,
+        sessions_with_referrer_count,
+        top_utm_source,
+        top_utm_medium,
+        top_utm_campaign,
+        top_utm_sources,
+        top_utm_mediums,
+        top_utm_campaigns,
+        revenue
+    from {{ ref('stg_kept_session_stats') }}
+    where
+        is_kept
+        {{ only_changed('changed_session_days', ['tenant_id', 'date']) }}
 )
 
 select
@@ -54,7 +112,7 @@ select
     date,
     sessions_count,
     identified_sessions_count,
-    100 * identified_sessions_count / sessions_count as identified_sessions_pct,
+    identified_sessions_pct,
     became_identified_sessions_count,
     users_count,
     new_users_count,
@@ -65,12 +123,16 @@ select
     sessions_with_attribution_count,
     sessions_with_utm_count,
     sessions_with_referrer_count,
-    top_utm_sources[1].1 as top_utm_source,
-    top_utm_mediums[1].1 as top_utm_medium,
-    top_utm_campaigns[1].1 as top_utm_campaign,
+    top_utm_source,
+    top_utm_medium,
+    top_utm_campaign,
     top_utm_sources,
     top_utm_mediums,
     top_utm_campaigns,
     revenue,
     {{ build_seq() }} as _build_seq
-from days
+from (
+    select * from counted
+    union all
+    select * from kept
+)

@@ -1,5 +1,5 @@
--- One row per raw row that an erasure takes, with its standing before and after this build. A raw row counts if its
--- load stands and no erasure that stands takes it: nowhere else is that decided.
+-- One row per raw row that an erasure or a cut takes, with its standing before and after this build. A raw row counts
+-- if its load stands and no erasure or cut that stands takes it: nowhere else is that decided.
 select
     erased.table as table_name,
     erased.row_load_id as load_id,
