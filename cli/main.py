@@ -144,6 +144,83 @@ _load_command("funnels", "funnel definitions, one row per step,")
 _load_command("retention-definitions", "retention definitions")
 
 
+_accept_deletes_option = click.option(
+    "--accept-deletes", is_flag=True, help="Believe a source that lost much of its rows, or a table that is empty."
+)
+_source_timezone_option = click.option(
+    "--timezone", default="UTC", show_default=True, metavar="ZONE", help="The zone of times that name none."
+)
+
+
+@load.command("source-table")
+@click.argument("name", metavar="SOURCE.TABLE")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_accept_deletes_option
+@_source_timezone_option
+@verbose_option
+def load_source_table(name: str, file: Path, accept_deletes: bool, timezone: str) -> None:
+    """Load a table of a source from a file, which is a whole snapshot of it.
+
+    As `footfall sync` does from the database: `footfall load source-table mcp_obs.mcp_server servers.csv`.
+    """
+    from cli.sources import run_load
+    from ingest.sources.syncing import Options
+
+    run_load(name, file, Options(accept_deletes=accept_deletes, timezone=timezone))
+
+
+@cli.command()
+@click.argument("source")
+@click.option("--full", is_flag=True, help="Read tables that are appended to from their beginning on.")
+@_accept_deletes_option
+@click.option("--without", multiple=True, metavar="TABLE", help="Leave this table out.")
+@_source_timezone_option
+@verbose_option
+def sync(source: str, full: bool, accept_deletes: bool, without: tuple[str, ...], timezone: str) -> None:
+    """Read an operational database, and load what changed.
+
+    All of its tables at one moment; what is committed is all of it or nothing.
+    """
+    from cli.sources import run_sync
+    from ingest.sources.syncing import Options
+
+    run_sync(source, Options(full, accept_deletes, without, timezone))
+
+
+@cli.group()
+def sources() -> None:
+    """Operational databases that can be synced."""
+
+
+@sources.command("list")
+@verbose_option
+def list_sources() -> None:
+    """List the sources, and when they were read."""
+    from cli.sources import run_list
+
+    run_list()
+
+
+@sources.command("grants")
+@click.argument("source")
+@verbose_option
+def source_grants(source: str) -> None:
+    """Print the grants of a role that can read a source, and nothing else of it."""
+    from cli.sources import run_grants
+
+    run_grants(source)
+
+
+@sources.command("check")
+@click.argument("source")
+@verbose_option
+def check_source(source: str) -> None:
+    """Say what of a source is there and can be read."""
+    from cli.sources import run_check
+
+    run_check(source)
+
+
 @cli.command()
 @click.option("--table", type=click.Choice(list(LOADABLE)), help="Only loads of this kind.")
 @click.option("--tenant", default="", help="Only loads that hold rows of this tenant.")

@@ -162,6 +162,17 @@ def commit(client: Client, raw: str, load: Load, superseded: Sequence[Load] = ()
     return committed
 
 
+def commit_together(client: Client, raw: str, loads: Sequence[Load]) -> list[Load]:
+    """Make several loads visible at once, in this order. Returns them as committed.
+
+    Raises FootfallError if this command has lost the writer's lease.
+    """
+    first = _next_seq(client, raw)
+    committed = [_committed(load, seq) for seq, load in enumerate(loads, start=first)]
+    _insert(client, raw, committed)
+    return committed
+
+
 def withdraw(client: Client, raw: str, loads: Sequence[Load]) -> list[Load]:
     """Let loads stand no longer, all at once: a line more for each, without rows. Returns these lines.
 

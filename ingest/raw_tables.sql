@@ -339,3 +339,48 @@ CREATE TABLE IF NOT EXISTS {raw:Identifier}.erased_rows
 )
 ENGINE = MergeTree
 ORDER BY (`table`, tenant_id, event_date, event_id);
+
+-- Rows of operational databases: every version of a row that a sync found, and one marked as deleted once it was gone.
+-- What is known of a key is its version of the latest load that stands. The document holds what is not NULL.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.source_rows
+(
+    load_id     String,
+    source      LowCardinality(String),
+    `table`     LowCardinality(String),
+    key         String,
+    is_deleted  UInt8,
+    row_hash    UInt128,
+    document    Map(LowCardinality(String), String)
+)
+ENGINE = MergeTree
+ORDER BY (source, `table`, key, load_id);
+
+-- The rows of one table as a sync reads them, before they are compared with what is known.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.source_snapshot
+(
+    source    LowCardinality(String),
+    `table`   LowCardinality(String),
+    key       String,
+    row_hash  UInt128,
+    document  Map(LowCardinality(String), String)
+)
+ENGINE = MergeTree
+ORDER BY (source, `table`, key);
+
+-- What each sync read of each table, and when.
+CREATE TABLE IF NOT EXISTS {raw:Identifier}.source_syncs
+(
+    load_id        String,
+    source         LowCardinality(String),
+    `table`        LowCardinality(String),
+    mode           LowCardinality(String),
+    read_at        DateTime64(6, 'UTC'),
+    rows_seen      UInt64,
+    rows_changed   UInt64,
+    rows_deleted   UInt64,
+    rows_rejected  UInt64,
+    cursor_from    String,
+    cursor_to      String
+)
+ENGINE = MergeTree
+ORDER BY (source, `table`, load_id);

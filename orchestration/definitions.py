@@ -17,6 +17,7 @@ from orchestration.landing_sensor import landing_folder
 from orchestration.raw_assets import landing_assets, landing_checks, shown_assets
 from orchestration.resources import WarehouseResource
 from orchestration.run_records import do_not_wait_for_the_disk
+from orchestration.syncing import nightly_sync, sync_sources
 from orchestration.warehouse_build import warehouse_build
 
 do_not_wait_for_the_disk()
@@ -24,8 +25,8 @@ do_not_wait_for_the_disk()
 defs = dg.Definitions(
     assets=[*landing_assets, *shown_assets, warehouse_build],
     asset_checks=landing_checks,
-    jobs=[build_warehouse, load_landing, load_and_build, forget_people, apply_retention_policies],
-    schedules=[hourly_build, daily_landing, daily_forgetting, daily_cut],
+    jobs=[build_warehouse, load_landing, load_and_build, forget_people, apply_retention_policies, sync_sources],
+    schedules=[hourly_build, daily_landing, daily_forgetting, daily_cut, nightly_sync],
     sensors=[landing_folder, loads_of_the_command_line, failed_runs],
     resources={"warehouse": WarehouseResource()},
     # One process per run: the steps share the run's lock and connection, and there is nothing to run in parallel

@@ -66,38 +66,18 @@ class Answers:
             trust_env=False,
             limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
         )
-        self._asking: asyncio.Task[Published] | None = None
-        self._queued: asyncio.Task[Published] | None = None
-        self._lately: Published | None = None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
     async def published(self) -> Published:
-        """What is published now; calls that come while the warehouse is being asked share the next asking.
-
-        Raises NotAnswered if nothing is published, or the warehouse is away.
-        """
-        if self._queued is None:
-            self._queued = asyncio.create_task(self._ask_published(self._asking))
-        return await asyncio.shield(self._queued)
-
-    async def published_lately(self) -> Published:
-        """What was published when that was asked last: enough to begin an answer with, which asks again at its end."""
-        return self._lately or await self.published()
-
-    async def _ask_published(self, before: "asyncio.Task[Published] | None") -> Published:
-        if before is not None:
-            await asyncio.wait([before])
-        # Whoever comes from here on wants what is published after this is asked.
-        self._asking, self._queued = self._queued, None
+        """What is published now. Raises NotAnswered if nothing is, or the warehouse is away."""
         rows = await self.rows(_PUBLISHED, {})
         if not rows or not rows[0][1]:
             raise NotAnswered("Nothing is published yet: build first.")
         state, build_id, version = rows[0]
-        self._lately = Published(build_id, state in ("publishing", "rolling back"), int(version))
-        return self._lately
+        return Published(build_id, state in ("publishing", "rolling back"), int(version))
 
     async def rows(self, query: str, parameters: Mapping[str, Any]) -> list[list[Any]]:
         """All rows of a small answer; `{raw}` and `{published}` are the names of the databases. Raises NotAnswered."""
@@ -107,7 +87,7 @@ class Answers:
         return rows
 
     async def answer(self, query: str, parameters: Mapping[str, Any], data_format: str, before: Published) -> Answer:
-        """The answer to a query, all of it from one published version; `before` is what was published lately.
+        """The answer to a query, all of it from one published version; `before` is what was published just now.
 
         Raises NotAnswered if there is none to be had.
         """

@@ -84,7 +84,7 @@ def test_every_dbt_node_is_an_asset_of_the_job_and_everything_is_where_people_lo
     assert seen["kinds"]["channel_sources"] == ["seed"]
     assert set(seen["raw"]) >= {"raw/events", "raw/identity_mappings", "raw/loads", "raw/funnel_steps"}
     assert seen["partitioned"] == ["raw/events", "raw/identity_mappings"]
-    assert seen["schedules"] == ["daily_cut", "daily_forgetting", "daily_landing", "hourly_build"]
+    assert seen["schedules"] == ["daily_cut", "daily_forgetting", "daily_landing", "hourly_build", "nightly_sync"]
     assert seen["sensors"] == ["landing_folder", "loads_of_the_command_line", "failed_runs"]
 
 
