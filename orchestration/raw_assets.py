@@ -31,6 +31,7 @@ _DESCRIPTIONS = {
     "tracking_key": "The key of the tracking ids, as the two padded blocks of HMAC.",
     "erased_rows": "Raw rows that erasures and cuts take, until they are gone from the disk.",
     "cuts": "Dates before which a tenant's events, or daily figures, are not kept.",
+    "source_rows": "Rows of operational databases, every version that a sync found.",
     "kept_session_stats": "Daily figures of sessions of days whose events are cut.",
     "kept_event_hours": "Hourly figures of events of days whose events are cut.",
     "rejected_rows": "Rows that no load accepted, with the reason and the original text.",

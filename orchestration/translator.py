@@ -22,6 +22,7 @@ SUBJECTS = (
     "attribution",
     "funnels",
     "retention",
+    "mcp",
     "published",
 )
 # What a model is for, by how its name begins: keys that changed in this build, or what the next build starts from.

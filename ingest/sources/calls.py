@@ -68,7 +68,7 @@ _CALLS = """
             SELECT
                 replaceAll(key, '\\x1f', ':') AS event_id,
                 document,
-                toDateTime64OrNull(
+                parseDateTime64BestEffortOrNull(
                     if(document['started_at'] != '', document['started_at'], document['created_at']), 6, 'UTC'
                 ) AS timestamp,
                 if(document['account_id'] IN ('anonymous', 'unknown'), '', document['account_id']) AS account_id,

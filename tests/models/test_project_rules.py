@@ -22,6 +22,7 @@ MARTS_THAT_READ_STAGING = {
     "retention_definitions": "a definition is shown as staging reads it: nothing lies between",
     "session_stats_daily": "figures of days whose events are cut are shown as they were: nothing lies between",
     "events_hourly": "as session_stats_daily",
+    "mcp_servers": "a server is shown as it was read: nothing lies between",
 }
 STAGING_THAT_READS_MORE_THAN_RAW = {
     "stg_loads": "how a load stands depends on the range of this build",
@@ -30,6 +31,9 @@ STAGING_THAT_READS_MORE_THAN_RAW = {
 KEYS_TESTED_OTHERWISE = {
     "int_events": "the test an_event_stands_once looks for the same at the cost of the change",
     "events": "a view of int_events, a row for a row",
+    "mcp_tool_days": "a view that groups by its key",
+    "mcp_tools": "a view that groups by its key",
+    "mcp_billing_months": "a view that groups by its key",
 }
 # Feeds are keys of one build, read with `in`: a key that stands twice changes nothing. Staging models are views of raw
 # rows or definitions: the tables made of them are tested.

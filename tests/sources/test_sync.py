@@ -106,6 +106,13 @@ def test_history_stays_with_the_organization_whose_it_was(platform: Platform) ->
     assert platform.rows("SELECT count() FROM events") == [(6,)]
 
 
+def test_a_call_without_a_time_is_rejected(platform: Platform) -> None:
+    platform.run("UPDATE mcp_tool_calls SET created_at = NULL WHERE id = 't1'")
+    done = platform.sync()["mcp_tool_calls"]
+    assert (done.changed, done.rejected) == (2, 2)
+    assert platform.rows("SELECT reason FROM rejected_rows ORDER BY reason") == [("no timestamp",), ("unknown server",)]
+
+
 def test_a_source_that_lost_its_rows_empties_nothing(platform: Platform) -> None:
     platform.run("INSERT INTO mcp_server_user (id) SELECT 'n' || n FROM generate_series(1, 400) AS n")
     platform.sync()
