@@ -83,6 +83,38 @@ _REMEMBER = f"""
     SELECT {{load_id:String}}, {{tenant:String}}, {_HASHED.format(tenant="{tenant:String}", column="id")}
     FROM (SELECT arrayJoin(arrayDistinct({{known_by:Array(String)}})) AS id)
 """  # noqa: S608 - our own text
+# What a source's database says of people who were erased, by the hashes of the rows: a mutation is kept with its text.
+_SOURCE_ROWS = f"""
+    WITH
+        erased AS (
+            SELECT tenant_id, id_hash
+            FROM {{raw:Identifier}}.erasures
+            WHERE load_id IN (SELECT load_id FROM {{raw:Identifier}}.loads)
+        ),
+        ids AS (
+            SELECT source, `table`, key, of_tenant, value
+            FROM (
+                SELECT source, `table`, key, arrayJoin(mapValues(document)) AS value
+                FROM {{raw:Identifier}}.{{table:Identifier}}
+            )
+            ARRAY JOIN (SELECT groupUniqArray(tenant_id) FROM erased) AS of_tenant
+            WHERE (of_tenant, {_HASHED.format(tenant="of_tenant", column="value")}) IN erased
+        ),
+        of_others AS (
+            SELECT ids.value AS value, ids.of_tenant AS of_tenant
+            FROM ids
+            INNER JOIN {{raw:Identifier}}.events AS events ON events.distinct_id = ids.value
+            WHERE
+                events.tenant_id != ids.of_tenant
+                AND (events.tenant_id, {_HASHED.format(tenant="events.tenant_id", column="ids.value")}) NOT IN erased
+        )
+    SELECT DISTINCT row_hash
+    FROM {{raw:Identifier}}.{{table:Identifier}}
+    WHERE
+        (source, `table`, key) IN (
+            SELECT source, `table`, key FROM ids WHERE (value, of_tenant) NOT IN of_others
+        )
+"""  # noqa: S608 - our own text
 
 
 def commit(
@@ -124,6 +156,23 @@ def delete_rows(client: Client, raw: str) -> None:
                 parameters={"raw": raw, "place": place, "of": table},
                 settings=_SYNC,
             )
+    delete_source_rows(client, raw)
+
+
+def delete_source_rows(client: Client, raw: str, table: str = "source_rows") -> None:
+    """Delete what a source's database says of people who were erased, from the disk: every version of a row that holds
+    one of their ids, unless somebody of another tenant has this id. The same from what is being read.
+    """
+    if not any_erased(client, raw):
+        return
+    names = {"raw": raw, "table": table}
+    hashes = [row_hash for (row_hash,) in client.query(_SOURCE_ROWS, parameters=names).result_rows]
+    if hashes:
+        client.command(
+            "ALTER TABLE {raw:Identifier}.{table:Identifier} DELETE WHERE row_hash IN {hashes:Array(UInt128)}",
+            parameters=names | {"hashes": hashes},
+            settings=_SYNC,
+        )
 
 
 def forget_rows(client: Client, raw: str) -> None:

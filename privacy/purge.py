@@ -24,7 +24,7 @@ _SYNC = {"mutations_sync": 2, "max_table_size_to_drop": 0}
 _PARTS_SECONDS = 600.0
 # How long a running service may take to end a file that it appends to; it looks every second.
 _FINISH_SECONDS = 10.0
-_RAW_TABLES = ("events", "identity_mappings", "lines", "rejected_rows", *cuts.KEPT)
+_RAW_TABLES = ("events", "identity_mappings", "lines", "rejected_rows", "source_rows", *cuts.KEPT)
 
 _OUTDATED = """
     SELECT database, table, name

@@ -151,6 +151,8 @@ class _Sync:
             ledger.stop(client, raw, self._rows.load_id)
 
         landing.read_snapshot(self._warehouse, self._rows, name, table, text, self._options.timezone, stop)
+        if not table.event:
+            erasures.delete_source_rows(client, raw, "source_snapshot")
         if table.event:
             seen, changed, rejected = calls.write(client, raw, self._events, self._rows, name, table)
             landed = landing.Landed(seen, changed, 0)

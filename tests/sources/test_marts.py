@@ -51,3 +51,15 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
     assert rows(_BILLS)[0] == ("acme", "2026-01-01", 1, 3, Decimal("25.03"))
     builder.build(full_refresh=True, publish=False, test=False)
     assert builder.differences() == []
+    # the person of acme is erased: the account goes, too, but not that of another organization; no sync brings it back
+    builder.erase("acme", "u1")
+    builder.erase("acme", "u2")
+    builder.build()
+    builder.purge()
+    for _ in range(2):
+        accounts = (
+            "SELECT DISTINCT `table`, key FROM source_rows WHERE `table` IN ('mcp_server_user', 'mcp_server_session')"
+        )
+        assert platform.rows(accounts) == [("mcp_server_user", "u2")]
+        assert platform.rows("SELECT count() FROM events WHERE distinct_id IN ('u1', 'u3')") == [(0,)]
+        platform.sync(full=True)
