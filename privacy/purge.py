@@ -133,13 +133,19 @@ def _wait_for_parts(client: Client, warehouse: Warehouse) -> None:
     }
     outdated = set(client.query(_OUTDATED, parameters=names).result_rows)
     deadline = time.monotonic() + _PARTS_SECONDS
-    while outdated.intersection(client.query(_OUTDATED, parameters=names).result_rows):
+    while outdated.intersection(client.query(_OUTDATED, parameters=names).result_rows) or _are_being_removed(warehouse):
         if time.monotonic() > deadline:
             raise FootfallError(
                 "The server has not removed outdated parts of tables, in which erased rows are still on the disk.",
                 "The same command again goes on with it.",
             )
         time.sleep(0.5)
+
+
+def _are_being_removed(warehouse: Warehouse) -> bool:
+    """Whether the local server is removing files of parts that it does not list any more."""
+    store = warehouse.settings.home / "warehouse" / "data" / "store"
+    return warehouse.settings.is_local and any(store.glob("*/*/delete_tmp_*"))
 
 
 def _without(path: Path, lines: set[int], home: Path) -> bool:

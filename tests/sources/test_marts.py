@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from serving.pipes import pipes
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
 from tests.sources.conftest import Platform
@@ -23,6 +24,11 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
         with platform.warehouse.client(platform.warehouse.settings.database) as client:
             return list(client.query(f"{sql} ORDER BY ALL").result_rows)
 
+    def asked(endpoint: str, **parameters: object) -> list[Any]:
+        query = pipes()[endpoint].query(order="DESC", id_type="user_id")
+        with platform.warehouse.client(platform.warehouse.settings.database) as client:
+            return list(client.query(query, parameters=parameters).result_rows)
+
     platform.sync()
     builder.build()
     assert rows(_TOOLS) == [("acme", "read", 2, 1, 0, 0.5, 1), ("other", "send", 1, 0, 1, None, 1)]
@@ -30,6 +36,15 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
         ("acme", "2026-01-01", 1, 2, Decimal("25.02")), ("other", "2026-01-01", 1, 1, Decimal("25.01")),
     ]  # fmt: skip
     assert rows("SELECT tenant_id, slug, is_deleted FROM mcp_servers") == [("acme", "files", 0), ("other", "mail", 0)]
+    tools = asked("mcp_tools", location_id="acme", server_id=None, date_from=None, date_to=None, limit=100)
+    assert [row[1:8] for row in tools] == [("files", "read", 2, 1, 1, 0.5, 1)]
+    assert (
+        asked("mcp_tools", location_id="acme", server_id=None, date_from="2026-01-03 00:00:00", date_to=None, limit=100)
+        == []
+    )
+    assert asked("mcp_billing", location_id="other", limit=12)[0][2:7] == (
+        1, 1, Decimal(25), Decimal("0.01"), Decimal("25.01")
+    )  # fmt: skip
     # a second account of the same person calls, and a server is gone
     platform.run("DELETE FROM mcp_server WHERE slug = 'mail'")
     platform.run(
