@@ -91,28 +91,37 @@ _SOURCE_ROWS = f"""
             FROM {{raw:Identifier}}.erasures
             WHERE load_id IN (SELECT load_id FROM {{raw:Identifier}}.loads)
         ),
-        ids AS (
-            SELECT source, `table`, key, of_tenant, value
-            FROM (
-                SELECT source, `table`, key, arrayJoin(mapValues(document)) AS value
+        hits AS (
+            SELECT DISTINCT source, `table`, key, account_id, value
+            FROM
+            (
+                SELECT
+                    source,
+                    `table`,
+                    key,
+                    document['account_id'] AS account_id,
+                    arrayJoin(mapValues(document)) AS value
                 FROM {{raw:Identifier}}.{{table:Identifier}}
             )
             ARRAY JOIN (SELECT groupUniqArray(tenant_id) FROM erased) AS of_tenant
             WHERE (of_tenant, {_HASHED.format(tenant="of_tenant", column="value")}) IN erased
         ),
+        -- ids that somebody who is not erased has
         of_others AS (
-            SELECT ids.value AS value, ids.of_tenant AS of_tenant
-            FROM ids
-            INNER JOIN {{raw:Identifier}}.events AS events ON events.distinct_id = ids.value
+            SELECT DISTINCT distinct_id
+            FROM {{raw:Identifier}}.events
             WHERE
-                events.tenant_id != ids.of_tenant
-                AND (events.tenant_id, {_HASHED.format(tenant="events.tenant_id", column="ids.value")}) NOT IN erased
+                distinct_id != ''
+                AND distinct_id IN (SELECT arrayJoin([key, account_id, value]) FROM hits)
+                AND (tenant_id, {_HASHED.format(tenant="tenant_id", column="distinct_id")}) NOT IN erased
         )
     SELECT DISTINCT row_hash
     FROM {{raw:Identifier}}.{{table:Identifier}}
     WHERE
         (source, `table`, key) IN (
-            SELECT source, `table`, key FROM ids WHERE (value, of_tenant) NOT IN of_others
+            SELECT source, `table`, key
+            FROM hits
+            WHERE key NOT IN of_others AND account_id NOT IN of_others AND value NOT IN of_others
         )
 """  # noqa: S608 - our own text
 
@@ -161,7 +170,8 @@ def delete_rows(client: Client, raw: str) -> None:
 
 def delete_source_rows(client: Client, raw: str, table: str = "source_rows") -> None:
     """Delete what a source's database says of people who were erased, from the disk: every version of a row that holds
-    one of their ids, unless somebody of another tenant has this id. The same from what is being read.
+    one of their ids, unless it is of an account that somebody has who was not erased (of another tenant, mostly). The
+    same from what is being read.
     """
     if not any_erased(client, raw):
         return

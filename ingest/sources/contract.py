@@ -68,7 +68,8 @@ class Column(BaseModel):
 
 class SourceTable(BaseModel):
     """A table of a source. `snapshot`: all of it is read, and compared with what is known. `append`: rows never change,
-    and those behind the latest `cursor` are read; with an `event` they become events of this name.
+    and those behind the latest `cursor` are read. With an `event` new rows become events of this name; what is appended
+    is then kept as events alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,6 +82,11 @@ class SourceTable(BaseModel):
     event: str = ""
     key: list[str] = Field(min_length=1)
     columns: dict[Annotated[str, AfterValidator(_no_secret)], Column]
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether its rows are kept as versions, in raw.source_rows."""
+        return self.mode == "snapshot" or not self.event
 
     @model_validator(mode="after")
     def _names_its_columns(self) -> Self:

@@ -146,6 +146,12 @@ def read_snapshot(
     )
 
 
+def rows_seen(client: Client, raw: str, source: str, table: SourceTable) -> int:
+    """The number of rows that the snapshot of a table has."""
+    names = {"raw": raw, "source": source, "table": table.name}
+    return int(client.query(f"SELECT count() FROM ({_READ})", parameters=names).first_row[0])  # noqa: S608 - our own text
+
+
 def land(
     client: Client, raw: str, load: Load, source: str, table: SourceTable, *, accept_deletes: bool = False
 ) -> Landed:

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from ingest import commands, cuts, erasures, ledger, raw_tables, row_counts
 from ingest.file_problem import FileProblem
-from ingest.sources import calls, files, landing
+from ingest.sources import events, files, landing
 from ingest.sources.contract import SourceContract, SourceTable
 from ingest.sources.postgres import FoundTable, Place, Source, opened
 from ingest.sources.scrubbing import scrubbed
@@ -45,7 +45,9 @@ Rows = Iterator[tuple[str | None, ...]]
 
 @dataclass(frozen=True)
 class Synced:
-    """What came of one table: rows that were read, that are new or otherwise, and that are gone."""
+    """What came of one table: rows that were read, that are new or otherwise, and that are gone; events that were made
+    of them, and rows that none could be made of.
+    """
 
     source: str
     table: SourceTable
@@ -53,6 +55,7 @@ class Synced:
     seen: int
     changed: int
     deleted: int
+    events: int
     rejected: int
     cursor_from: str = ""
     cursor_to: str = ""
@@ -60,10 +63,12 @@ class Synced:
     @property
     def sentence(self) -> str:
         """What is said of it: `mcp_obs.mcp_server: 12 rows, 1 changed, 0 deleted`."""
-        rows = f"{self.source}.{self.table.name}: {self.seen:,} row{'' if self.seen == 1 else 's'}"
+        parts = [f"{self.source}.{self.table.name}: {self.seen:,} row{'' if self.seen == 1 else 's'}"]
+        if self.table.keeps_rows:
+            parts += [f"{self.changed:,} changed", f"{self.deleted:,} deleted"]
         if self.table.event:
-            return f"{rows}, {self.changed:,} new events, {self.rejected:,} rejected"
-        return f"{rows}, {self.changed:,} changed, {self.deleted:,} deleted"
+            parts += [f"{self.events:,} new event{'' if self.events == 1 else 's'}", f"{self.rejected:,} rejected"]
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def sync(warehouse: Warehouse, contract: SourceContract, place: Place, options: 
         tables = [table for table in _in_order(contract) if table.name in found and table.name not in options.without]
         _require(place, contract, found, tables)
         latest = {table.name: source.latest(found[table.name]) for table in tables if table.cursor}
-        _require_one_of_calls(contract, [table for table in tables if table.event and latest[table.name]])
+        _require_one_of_calls(contract, [table for table in tables if not table.keeps_rows and latest[table.name]])
         for table in tables:
             one.read_table(source, found[table.name], latest.get(table.name, ""))
         return one.commit()
@@ -151,15 +156,17 @@ class _Sync:
             ledger.stop(client, raw, self._rows.load_id)
 
         landing.read_snapshot(self._warehouse, self._rows, name, table, text, self._options.timezone, stop)
-        if not table.event:
+        if table.keeps_rows:
             erasures.delete_source_rows(client, raw, "source_snapshot")
-        if table.event:
-            seen, changed, rejected = calls.write(client, raw, self._events, self._rows, name, table)
-            landed = landing.Landed(seen, changed, 0)
-        else:
             accepts = self._options.accept_deletes
-            landed, rejected = landing.land(client, raw, self._rows, name, table, accept_deletes=accepts), 0
-        counts = (landed.seen, landed.changed, landed.deleted, rejected)
+            landed = landing.land(client, raw, self._rows, name, table, accept_deletes=accepts)
+        else:
+            landed = landing.Landed(landing.rows_seen(client, raw, name, table), 0, 0)
+        new, rejected = 0, 0
+        if table.event:
+            full = self._options.full
+            new, rejected = events.write(client, raw, self._events, self._rows, name, table, full=full)
+        counts = (landed.seen, landed.changed, landed.deleted, new, rejected)
         self._done.append(Synced(name, table, self._read_at, *counts, since, latest or since))
 
     def commit(self) -> list[Synced]:
@@ -169,8 +176,9 @@ class _Sync:
             "source_syncs",
             [
                 [
-                    self._rows.load_id, one.source, one.table.name, one.table.mode, one.read_at, one.seen, one.changed,
-                    one.deleted, one.rejected, one.cursor_from, one.cursor_to,
+                    self._rows.load_id, one.source, one.table.name, one.table.mode, one.read_at, one.seen,
+                    one.changed if one.table.keeps_rows else one.events, one.deleted, one.rejected, one.cursor_from,
+                    one.cursor_to,
                 ]
                 for one in self._done
             ],
@@ -180,14 +188,14 @@ class _Sync:
             replace(
                 self._rows,
                 content_hash=self._rows.load_id,
-                rows_accepted=sum(one.changed + one.deleted for one in self._done if not one.table.event),
+                rows_accepted=sum(one.changed + one.deleted for one in self._done),
             )
         ]
-        if any(one.table.event and (one.changed or one.rejected) for one in self._done):
+        if any(one.events or one.rejected for one in self._done):
             erasures.drop_rows(client, raw, self._events)
             cuts.drop_rows(client, raw, self._events)
-            events, _ = row_counts.counted(client, raw, self._events, [])
-            loads.append(replace(events, content_hash=events.load_id))
+            counted, _ = row_counts.counted(client, raw, self._events, [])
+            loads.append(replace(counted, content_hash=counted.load_id))
         ledger.commit_together(client, raw, loads)
         return self._done
 
@@ -212,7 +220,7 @@ def _begun(warehouse: Warehouse, contract: SourceContract, options: Options) -> 
 
 
 def _in_order(contract: SourceContract) -> list[SourceTable]:
-    """Calls behind the servers that they are of."""
+    """Events behind the servers that they are of."""
     return sorted(contract.tables.values(), key=lambda table: bool(table.event))
 
 

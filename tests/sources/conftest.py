@@ -35,6 +35,10 @@ CREATE TABLE mcp_server_user (
     profile_data jsonb DEFAULT '{{"locale": "de", "picture": "{CANARY}"}}', first_seen_at timestamptz,
     created_at timestamptz, updated_at timestamptz
 );
+CREATE TABLE mcp_end_user (
+    id text PRIMARY KEY, email text, email_verified boolean, password_hash text DEFAULT '{CANARY}',
+    created_at timestamptz
+);
 CREATE TABLE mcp_server_session (
     mcp_server_session_id text PRIMARY KEY, mcp_server_slug text,
     mcp_server_user_id text REFERENCES mcp_server_user ON DELETE CASCADE,

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ingest import ledger
-from ingest.sources import calls
+from ingest.sources import events
 from ingest.sources.contract import SECRET, contract_named, contracts
 from ingest.sources.syncing import Options, load_file
 from tests.cli.conftest import ROOT, environment_of
@@ -26,9 +26,9 @@ _KNOWN = """
 
 def test_rows_land_typed_and_calls_are_events_of_the_servers_organization(platform: Platform) -> None:
     done = platform.sync()
-    assert {name: (one.seen, one.changed) for name, one in done.items()} == {
-        "organization": (2, 2), "mcp_server": (2, 2), "mcp_server_user": (2, 2), "mcp_server_session": (1, 1),
-        "mcp_tool_calls": (4, 3),
+    assert {name: (one.seen, one.changed, one.events) for name, one in done.items()} == {
+        "organization": (2, 2, 0), "mcp_server": (2, 2, 0), "mcp_server_user": (2, 2, 0),
+        "mcp_end_user": (0, 0, 0), "mcp_server_session": (1, 1, 1), "mcp_tool_calls": (4, 0, 3),
     }  # fmt: skip
     assert done["mcp_tool_calls"].rejected == 1
     known = {(table, key): document for table, key, document in platform.rows(_KNOWN)}
@@ -46,23 +46,32 @@ def test_rows_land_typed_and_calls_are_events_of_the_servers_organization(platfo
         " ORDER BY event_id"
     )
     assert [row[:6] for row in events] == [
+        ("acme", "mcp_server_session:c1", "mcp_connected", "2026-01-02 10:00:00.000000", "u1", 1),
         ("acme", "t1", "mcp_tool_call", "2026-01-02 11:00:00.000000", "u1", 1),
         ("other", "t2", "mcp_tool_call", "2026-01-02 11:00:01.000000", "u2", 1),
         ("acme", "t3", "mcp_tool_call", "2026-01-02 11:00:02.000000", "", 0),
     ]
-    assert orjson.loads(events[0][6]) == {
+    connected, called, of_unknown_end = (orjson.loads(row[6]) for row in events[:3])
+    assert connected == {
+        "server_id": "00000000-0000-0000-0000-000000000001", "server_slug": "files", "connection_id": "c1",
+        "provider": "github",
+    }  # fmt: skip
+    assert called == {
         "server_id": "00000000-0000-0000-0000-000000000001", "server_slug": "files", "tool_name": "read",
         "success": True, "response_time_ms": 120, "input_bytes": 38, "output_bytes": 36,
     }  # fmt: skip
-    assert "success" not in orjson.loads(events[1][6])
+    assert "success" not in of_unknown_end
     assert platform.rows("SELECT reason, line > 0 FROM rejected_rows") == [("unknown server", True)]
+    assert platform.rows(
+        "SELECT uniqExact(line) FROM (SELECT line FROM events UNION ALL SELECT line FROM rejected_rows)"
+    ) == [(5,)]
 
 
 def test_a_sync_brings_what_changed_and_no_more(platform: Platform) -> None:
     platform.sync()
     again = platform.sync()
-    assert {name: (one.changed, one.deleted, one.rejected) for name, one in again.items()} == dict.fromkeys(
-        again, (0, 0, 0)
+    assert {name: (one.changed, one.deleted, one.events, one.rejected) for name, one in again.items()} == dict.fromkeys(
+        again, (0, 0, 0, 0)
     )
     assert platform.rows("SELECT count() FROM loads WHERE `table` = 'events'") == [(1,)]
     platform.run("UPDATE mcp_server_user SET email = 'new@acme.example' WHERE id = 'u1'")
@@ -71,10 +80,10 @@ def test_a_sync_brings_what_changed_and_no_more(platform: Platform) -> None:
                  " VALUES ('t5', 'u1', 'files', 'write', 1767355200000)")  # fmt: skip
     third = platform.sync()
     assert (third["mcp_server_user"].changed, third["mcp_server_user"].deleted) == (1, 1)
-    assert (third["mcp_tool_calls"].seen, third["mcp_tool_calls"].changed) == (5, 1)
+    assert (third["mcp_tool_calls"].seen, third["mcp_tool_calls"].events) == (5, 1)
     # from then on only what is a quarter of an hour older than the latest call
     assert (platform.sync()["mcp_tool_calls"].seen, platform.sync(full=True)["mcp_tool_calls"].seen) == (1, 5)
-    assert platform.rows("SELECT count() FROM events") == [(4,)]
+    assert platform.rows("SELECT count() FROM events") == [(5,)]
     users = [(key, document["email"]) for table, key, document in platform.rows(_KNOWN) if table == "mcp_server_user"]
     assert users == [("u1", "new@acme.example")]
     # a load that is withdrawn is found to be missing
@@ -101,15 +110,15 @@ def test_history_stays_with_the_organization_whose_it_was(platform: Platform) ->
     )
     platform.sync(full=True)
     assert platform.rows("SELECT event_id, tenant_id FROM events WHERE event_id NOT IN ('t2', 't3') ORDER BY ALL") == [
-        ("t1", "acme"), ("t6", "acme"), ("t7", "other"), ("t8", "acme"),
+        ("mcp_server_session:c1", "acme"), ("t1", "acme"), ("t6", "acme"), ("t7", "other"), ("t8", "acme"),
     ]  # fmt: skip
-    assert platform.rows("SELECT count() FROM events") == [(6,)]
+    assert platform.rows("SELECT count() FROM events") == [(7,)]
 
 
 def test_a_call_without_a_time_is_rejected(platform: Platform) -> None:
     platform.run("UPDATE mcp_tool_calls SET created_at = NULL WHERE id = 't1'")
     done = platform.sync()["mcp_tool_calls"]
-    assert (done.changed, done.rejected) == (2, 2)
+    assert (done.events, done.rejected) == (2, 2)
     assert platform.rows("SELECT reason FROM rejected_rows ORDER BY reason") == [("no timestamp",), ("unknown server",)]
 
 
@@ -174,7 +183,8 @@ def test_a_file_lands_the_same_rows(platform: Platform, tmp_path: Path) -> None:
                 platform.warehouse, contract, contract.table(path.stem), path, Options(timezone="America/New_York")
             )
         # the organization's local time is the one that is of another zone than the sync took it for
-        assert (one.changed, one.deleted) == ((2, 0) if path.name == "organization.csv" else (0, 0)), path.name
+        changed = 2 if path.name == "organization.csv" else 0
+        assert (one.changed, one.deleted, one.events) == (changed, 0, 0), path.name
 
 
 def test_the_command_tells_and_no_secret_is_anywhere(platform: Platform) -> None:
@@ -244,14 +254,14 @@ def test_no_contract_reads_a_secret(platform: Platform) -> None:
 
 
 def test_what_a_sync_left_that_broke_off_is_not_read(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(calls, "write", broken)
+        patched.setattr(events, "write", broken)
         with pytest.raises(KeyboardInterrupt):
             platform.sync()
     assert platform.rows("SELECT count() > 0 FROM source_rows") == [(True,)]
     done = platform.sync()
-    assert (done["mcp_server_user"].changed, done["mcp_tool_calls"].changed) == (2, 3)
+    assert (done["mcp_server_user"].changed, done["mcp_tool_calls"].events) == (2, 3)
     assert platform.rows("SELECT count(), uniqExact(load_id) FROM source_rows") == [(7, 1)]

@@ -1,7 +1,7 @@
-"""Calls of tools become events of the tenant whose server was called.
+"""Calls of tools and connections to servers become events of the tenant whose server it was.
 
-Which server a call is of, and so which tenant, is found out once, while it is loaded, and stays: a server that is
-renamed or moved, or a slug that somebody else takes later, takes no call with it. So a call that is known is not read
+Which server an event is of, and so which tenant, is found out once, while it is loaded, and stays: a server that is
+renamed or moved, or a slug that somebody else takes later, takes no event with it. So one that is known is not read
 again.
 """
 
@@ -10,8 +10,8 @@ from clickhouse_connect.driver.client import Client
 from ingest.ledger import Load
 from ingest.sources.contract import SourceTable
 
-# A server of a slug is the one that has it, if it was there when the call was made, else the last that had it.
-_CALLS = """
+# A server of a slug is the one that has it, if it was there when it was called, else the last that had it.
+_EVENTS = """
     INSERT INTO {raw:Identifier}.incoming_events (
         load_id, line, tenant_id, event_id, event_date, event, timestamp, distinct_id, is_identified, session_id,
         properties, path, reason, is_read, text, read_by
@@ -63,39 +63,56 @@ _CALLS = """
             WHERE (versions.id, versions.slug) NOT IN (SELECT id, slug FROM servers WHERE NOT is_deleted)
             GROUP BY versions.slug
         ),
-        calls AS
+        found AS
         (
             SELECT
-                replaceAll(key, '\\x1f', ':') AS event_id,
+                concat({prefix:String}, replaceAll(key, '\\x1f', ':')) AS event_id,
                 document,
                 parseDateTime64BestEffortOrNull(
-                    if(document['started_at'] != '', document['started_at'], document['created_at']), 6, 'UTC'
+                    multiIf(
+                        document['started_at'] != '', document['started_at'],
+                        document['connected_at'] != '', document['connected_at'],
+                        document['created_at']
+                    ),
+                    6,
+                    'UTC'
                 ) AS timestamp,
                 if(document['account_id'] IN ('anonymous', 'unknown'), '', document['account_id']) AS account_id,
                 document['operation'] AS operation
             FROM {raw:Identifier}.source_snapshot
-            WHERE source = {source:String} AND `table` = {table:String}
+            WHERE
+                source = {source:String}
+                AND `table` = {table:String}
+                -- of a table that is read whole: those whose row is new or otherwise, unless all are asked for
+                AND (
+                    {is_whole:Bool}
+                    OR key IN (
+                        SELECT key
+                        FROM {raw:Identifier}.source_rows
+                        WHERE source = {source:String} AND `table` = {table:String} AND load_id = {rows_load:String}
+                    )
+                )
         ),
         placed AS
         (
             SELECT
-                calls.*,
+                found.*,
                 multiIf(
-                    calls.document['server_id'] != '', calls.document['server_id'],
-                    present.server.1 != '' AND present.server.2 <= calls.timestamp, present.server.1,
+                    found.document['server_id'] != '', found.document['server_id'],
+                    present.server.1 != '' AND present.server.2 <= found.timestamp, present.server.1,
                     earlier.id
                 ) AS server_id
-            FROM calls
-            LEFT JOIN present_slugs AS present ON calls.document['server_slug'] = present.slug
-            LEFT JOIN earlier_slugs AS earlier ON calls.document['server_slug'] = earlier.slug
+            FROM found
+            LEFT JOIN present_slugs AS present ON found.document['server_slug'] = present.slug
+            LEFT JOIN earlier_slugs AS earlier ON found.document['server_slug'] = earlier.slug
             WHERE
-                calls.operation IN (
+                found.operation IN (
                     '', 'tool_call', 'tools/call', 'resource_read', 'resources/read', 'prompt_get', 'prompts/get'
                 )
         )
     SELECT
         {load_id:String},
-        rowNumberInAllBlocks() + 1,
+        {rows_before:UInt64} + rowNumberInAllBlocks() + 1,
         servers.organization_id,
         placed.event_id,
         toDate(coalesce(placed.timestamp, toDateTime64(0, 6, 'UTC'))),
@@ -117,12 +134,15 @@ _CALLS = """
                 toInt64OrNull(placed.document['response_time_ms']),
                 nullIf(placed.document['error_message'], ''),
                 toInt64OrNull(placed.document['input_bytes']),
-                toInt64OrNull(placed.document['output_bytes'])
+                toInt64OrNull(placed.document['output_bytes']),
+                nullIf(placed.document['connection_id'], ''),
+                nullIf(placed.document['oauth_provider'], '')
             ),
             'Tuple(
                 server_id Nullable(String), server_slug Nullable(String), tool_name Nullable(String),
                 success Nullable(Bool), response_time_ms Nullable(Int64), error_message Nullable(String),
-                input_bytes Nullable(Int64), output_bytes Nullable(Int64)
+                input_bytes Nullable(Int64), output_bytes Nullable(Int64), connection_id Nullable(String),
+                provider Nullable(String)
             )'
         )),
         {path:String},
@@ -147,7 +167,7 @@ _CALLS = """
                     FROM {raw:Identifier}.loads FINAL
                     WHERE status = 'committed' AND `table` = 'events' AND path = {path:String}
                 )
-                AND event_date >= (SELECT toDate(min(timestamp)) FROM calls)
+                AND event_date >= (SELECT toDate(min(timestamp)) FROM found)
         )
         -- what is read again is not told again
         AND (
@@ -160,42 +180,44 @@ _CALLS = """
         )
 """
 
-
-_COUNTS = """
+# How many rows of a load there are so far: accepted, rejected.
+_WRITTEN = """
     SELECT
-        (
-            SELECT count() FROM {raw:Identifier}.source_snapshot
-            WHERE source = {source:String} AND `table` = {table:String}
-        ),
         (SELECT count() FROM {raw:Identifier}.events WHERE load_id = {load_id:String}),
         (SELECT count() FROM {raw:Identifier}.rejected_rows WHERE load_id = {load_id:String})
 """
 
 
 def write(
-    client: Client, raw: str, load: Load, rows_load: Load, source: str, table: SourceTable
-) -> tuple[int, int, int]:
-    """Write the calls of the snapshot that are not known yet as rows of a load; those of no server are rejected.
+    client: Client, raw: str, load: Load, rows_load: Load, source: str, table: SourceTable, *, full: bool = False
+) -> tuple[int, int]:
+    """Write what the snapshot has of a table of events, and is not known yet, as rows of a load; those of no server are
+    rejected.
 
-    `rows_load` has what the same sync found of the servers. Returns the numbers of calls, events and rejected rows.
+    `rows_load` has what the same sync found of the servers, and of the table itself if that is read whole; with `full`
+    all of its rows are looked at again, not only those. Returns the numbers of new events and of rejected rows.
     """
     names = {
         "raw": raw,
         "source": source,
         "table": table.name,
         "event": table.event,
+        # rows of two tables may have the same id
+        "prefix": f"{table.name}:" if table.mode == "snapshot" else "",
+        "is_whole": full or table.mode == "append",
         "load_id": load.load_id,
         "rows_load": rows_load.load_id,
         "path": load.path,
     }
+    accepted, rejected = client.query(_WRITTEN, parameters=names).first_row
     client.command(
-        _CALLS,
-        parameters=names,
+        _EVENTS,
+        parameters=names | {"rows_before": accepted + rejected},
         settings={
             "output_format_json_skip_null_value_in_named_tuples": 1,
             "output_format_json_quote_64bit_integers": 0,
             "query_id": f"{raw}-load-{load.load_id}-{table.name}",
         },
     )
-    seen, accepted, rejected = client.query(_COUNTS, parameters=names).first_row
-    return int(seen), int(accepted), int(rejected)
+    accepted_now, rejected_now = client.query(_WRITTEN, parameters=names).first_row
+    return int(accepted_now - accepted), int(rejected_now - rejected)
