@@ -543,7 +543,12 @@ def user() -> None:
 @user.command("add")
 @click.argument("name")
 @click.option("--tenant", default="", help="Only the rows of this tenant.")
-@click.option("--role", type=click.Choice(["analyst", "loader", "builder"]), default="analyst", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["analyst", "account_analyst", "loader", "builder"]),
+    default="analyst",
+    show_default=True,
+)
 @verbose_option
 def add_user(name: str, tenant: str, role: str) -> None:
     """Add a user, and print its password, once."""

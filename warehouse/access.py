@@ -20,19 +20,21 @@ from warehouse.settings import Settings
 
 _FILE = Path(__file__).with_name("access.yml")
 # What people may be given.
-ROLES_OF_PEOPLE = ("analyst", "builder", "loader")
-_TENANT_ANALYST = "tenant_analyst"
+ROLES_OF_PEOPLE = ("analyst", "account_analyst", "builder", "loader")
+# What they are if they may see one tenant only.
+_OF_A_TENANT = {"analyst": "tenant_analyst", "account_analyst": "tenant_account_analyst"}
 
 
 class Role(BaseModel):
-    """What a user of this role may do. `limited` are settings that no client may raise above what they are here, and
-    `fixed` are those that none may set at all.
+    """What a user of this role may do: `grants` without `revokes`. `limited` are settings that no client may raise
+    above what they are here, and `fixed` are those that none may set at all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: str
     grants: list[str]
+    revokes: list[str] = []
     settings: dict[str, int] = {}
     limited: list[str] = []
     fixed: list[str] = []
@@ -74,6 +76,7 @@ class User:
     role: Role
     password_sha256: str
     grants: Sequence[str]
+    revokes: Sequence[str] = ()
     policies: Sequence[str] = ()
     tenant: str = ""
 
@@ -107,13 +110,16 @@ def users(settings: Settings) -> list[User]:
         found.append(User(service, roles[its_role], hashed(password), _named(roles[its_role].grants, names)))
     for name, person in people.users.items():
         if person.tenant:
-            places = [f"{settings.database}.{table}" for table in people.tables]
+            role = roles[_OF_A_TENANT[person.role]]
+            revokes = _named(role.revokes, names)
+            tables = [f"{settings.database}.{table}" for table in people.tables]
+            places = [place for place in tables if f"SELECT ON {place}" not in revokes]
             grants = [f"SELECT ON {place}" for place in places]
-            role = roles[_TENANT_ANALYST]
-            found.append(User(name, role, person.password_sha256, grants, places, person.tenant))
+            found.append(User(name, role, person.password_sha256, grants, (), places, person.tenant))
         else:
             role = roles[person.role]
-            found.append(User(name, role, person.password_sha256, _named(role.grants, names)))
+            grants, revokes = _named(role.grants, names), _named(role.revokes, names)
+            found.append(User(name, role, person.password_sha256, grants, revokes))
     return found
 
 
@@ -126,7 +132,7 @@ def added(people: People, name: str, role: str, tenant: str) -> tuple[People, st
         raise UsageError(f"{name!r} cannot be a user's name.", "Take letters, digits and underscores.")
     if name in people.users:
         raise UsageError(f"There is a user {name!r} already.", f"`footfall access user drop {name}` removes it.")
-    if tenant and role != "analyst":
+    if tenant and role not in _OF_A_TENANT:
         raise UsageError(f"A {role} sees the rows of all tenants.", "Leave --tenant out, or --role.")
     password = secrets.token_urlsafe(24)
     person = Person(role=role, tenant=tenant, password_sha256=hashed(password))

@@ -30,6 +30,8 @@ def statements(users: Sequence[User]) -> Iterator[str]:
             )
         for grant in user.grants:
             yield f"GRANT {grant} TO {name}"
+        for grant in user.revokes:
+            yield f"REVOKE {grant} FROM {name}"
         if user.role.quota:
             limits = user.role.quota
             yield (

@@ -59,6 +59,8 @@ def _add(profiles: Element, quotas: Element, all_users: Element, user: User) -> 
     grants = SubElement(element, "grants")
     for grant in user.grants or ["USAGE ON *.*"]:
         SubElement(grants, "query").text = f"GRANT {grant}"
+    for grant in user.revokes:
+        SubElement(grants, "query").text = f"REVOKE {grant}"
     if user.policies:
         databases = SubElement(element, "databases")
         for place in user.policies:

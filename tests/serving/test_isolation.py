@@ -174,11 +174,17 @@ def test_whatever_the_openapi_document_allows_is_answered_or_refused_in_one_form
 
 @pytest.fixture(scope="module")
 def analysts(built: Warehouse) -> Iterator[dict[str, httpx.Client]]:
-    """A client for each user: an analyst of one tenant, one of all, and the service's own two."""
+    """A client for each user: analysts of one tenant, analysts of all, and the service's own two."""
     footfall = footfall_of(built)
     address = f"http://{built.host}:{built.port}"
     clients = {}
-    for name, options in (("lia", ["--tenant", "shop"]), ("boss", [])):
+    people = {
+        "lia": ["--tenant", "shop"],
+        "boss": [],
+        "tim": ["--tenant", "shop", "--role", "account_analyst"],
+        "support": ["--role", "account_analyst"],
+    }
+    for name, options in people.items():
         added = footfall("access", "user", "add", name, *options)
         assert added.returncode == 0, added.stderr
         assert added.stdout.count("\n") == 1
@@ -188,7 +194,7 @@ def analysts(built: Warehouse) -> Iterator[dict[str, httpx.Client]]:
         clients[name] = httpx.Client(auth=(name, password), base_url=address, trust_env=False)
     built.close()  # the server was started again
     yield clients
-    for name in ("lia", "boss"):
+    for name in people:
         assert footfall("access", "user", "drop", name).returncode == 0
     built.close()
     assert clients["lia"].post("/", content="SELECT 1").status_code in (401, 403)
@@ -220,6 +226,12 @@ def test_a_tenants_analyst_sees_no_other_tenant_in_any_published_table_or_view(
             seen += bool(tenants)
     assert seen > 25
     assert ask(analysts["boss"], "SELECT arraySort(groupUniqArray(tenant_id)) FROM events") == "['rival','shop']\n"
+
+
+def test_whose_email_is_whose_is_for_those_who_may_see_it(analysts: dict[str, httpx.Client]) -> None:
+    told = {name: ask(analysts[name], "SELECT count() FROM mcp_accounts") for name in ("lia", "boss", "tim", "support")}
+    assert told["tim"] == told["support"] == "0\n"
+    assert "ACCESS_DENIED" in told["lia"] and "ACCESS_DENIED" in told["boss"]
 
 
 ACROSS = [
