@@ -45,6 +45,16 @@ _EVENTS = """
         )
     GROUP BY link.anonymous_id, link.user_id, link.kind
 """
+# Pairs of ids whose accounts at a synced source are of one person.
+_ACCOUNTS = """
+    SELECT pair.1, pair.2
+    FROM (SELECT arrayJoin(arrayZip({anonymous:Array(String)}, {users:Array(String)})) AS pair) AS pairs
+    INNER JOIN (SELECT * FROM {database:Identifier}.int_accounts WHERE tenant_id = {tenant:String}) AS one
+        ON one.distinct_id = pair.1
+    INNER JOIN (SELECT * FROM {database:Identifier}.int_accounts WHERE tenant_id = {tenant:String}) AS other
+        ON other.distinct_id = pair.2
+    WHERE hasAny(one.matched_by, other.matched_by)
+"""
 # The version of an event that counts.
 _PLACE = """
     SELECT path, line
@@ -76,7 +86,9 @@ _NOBODY = """
 
 @dataclass(frozen=True)
 class Statement:
-    """What a row of mappings, or all events of a kind (`count` of them), said of a pair, first `at`, last `until`."""
+    """What a row of mappings, two accounts, or all events of a kind (`count` of them) said of a pair, first `at`, last
+    `until`.
+    """
 
     pair: Pair
     kind: str
@@ -127,6 +139,10 @@ def statements(
                 found.append(
                     Statement((anonymous_id, user_id), kind, utc(first), utc(last), False, False, source, int(count))
                 )
+        if warehouse.has_table(warehouse.settings.database, "int_accounts"):
+            source = "accounts of a synced source with the same email or the same id at the provider"
+            for anonymous_id, user_id in client.query(_ACCOUNTS, parameters=names).result_rows:
+                found.append(Statement((anonymous_id, user_id), "merge", None, None, False, False, source))
     return sorted(found, key=lambda each: (each.at is None, each.at, each.pair, each.source))
 
 

@@ -32,6 +32,7 @@ _DESCRIPTIONS = {
     "erased_rows": "Raw rows that erasures and cuts take, until they are gone from the disk.",
     "cuts": "Dates before which a tenant's events, or daily figures, are not kept.",
     "source_rows": "Rows of operational databases, every version that a sync found.",
+    "source_syncs": "What each sync read of each table, and when.",
     "kept_session_stats": "Daily figures of sessions of days whose events are cut.",
     "kept_event_hours": "Hourly figures of events of days whose events are cut.",
     "rejected_rows": "Rows that no load accepted, with the reason and the original text.",

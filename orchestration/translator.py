@@ -23,6 +23,7 @@ SUBJECTS = (
     "funnels",
     "retention",
     "mcp",
+    "engagement",
     "published",
 )
 # What a model is for, by how its name begins: keys that changed in this build, or what the next build starts from.

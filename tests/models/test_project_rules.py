@@ -22,6 +22,8 @@ MARTS_THAT_READ_STAGING = {
     "retention_definitions": "a definition is shown as staging reads it: nothing lies between",
     "session_stats_daily": "figures of days whose events are cut are shown as they were: nothing lies between",
     "events_hourly": "as session_stats_daily",
+    "mcp_accounts": "an email is read where it is shown, and lies in no table between",
+    "tenants": "a tenant is shown as its source has it: nothing lies between",
     "mcp_servers": "a server is shown as it was read: nothing lies between",
 }
 STAGING_THAT_READS_MORE_THAN_RAW = {
@@ -34,6 +36,14 @@ KEYS_TESTED_OTHERWISE = {
     "mcp_tool_days": "a view that groups by its key",
     "mcp_tools": "a view that groups by its key",
     "mcp_billing_months": "a view that groups by its key",
+    "mcp_billing_server_months": "a view that groups by its key",
+    "mcp_server_stats": "a view, a row for a row of mcp_servers",
+    "mcp_organization_stats": "a view of distinct tenants",
+    "mcp_user_journeys": "a view of distinct people",
+    "mcp_connections": "a view of int_mcp_connections, a row for a row",
+    "mcp_calls": "a view of events, a row for a row",
+    "engagement_daily": "a view of dates that are counted up",
+    "user_engagement": "a view that groups by its key",
 }
 # Feeds are keys of one build, read with `in`: a key that stands twice changes nothing. Staging models are views of raw
 # rows or definitions: the tables made of them are tested.

@@ -71,6 +71,7 @@ def project(shared_warehouse: Warehouse) -> Project:
 
 # What a table that is rebuilt still reads of the feed, with the reason why that is whole then.
 READ_OF_THE_FEED = {
+    "int_accounts": {"changed_accounts"},
     "int_events": {"changed_duplicates"},  # rebuilt with the build range, so of all loads
     "identities": {"changed_identity_rows"},  # rebuilt with changed_identity_scope, so of all ids
     "retention": {"changed_retention_cells"},  # rebuilt with changed_retention_moves, so of all people

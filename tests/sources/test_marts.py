@@ -4,6 +4,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from cli.identity_statements import statements
+from ingest import ledger
+from orchestration.plan import published_seq
 from serving.pipes import pipes
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
@@ -35,6 +38,9 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
     assert rows(_BILLS) == [
         ("acme", "2026-01-01", 1, 2, Decimal("25.02")), ("other", "2026-01-01", 1, 1, Decimal("25.01")),
     ]  # fmt: skip
+    assert rows("SELECT connection_id, user_id, provider, calls_count, failed_calls_count FROM mcp_connections") == [
+        ("c1", "u1", "github", 1, 0)
+    ]
     assert rows("SELECT tenant_id, slug, is_deleted FROM mcp_servers") == [("acme", "files", 0), ("other", "mail", 0)]
     tools = asked("mcp_tools", location_id="acme", server_id=None, date_from=None, date_to=None, limit=100)
     assert [row[1:8] for row in tools] == [("files", "read", 2, 1, 1, 0.5, 1)]
@@ -78,3 +84,89 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
         assert platform.rows(accounts) == [("mcp_server_user", "u2")]
         assert platform.rows("SELECT count() FROM events WHERE distinct_id IN ('u1', 'u3')") == [(0,)]
         platform.sync(full=True)
+
+
+_PEOPLE = "SELECT distinct_id, user_id FROM identities WHERE tenant_id = 'acme'"
+
+
+def test_accounts_with_one_email_or_one_id_at_the_provider_are_one_person(platform: Platform, tmp_path: Path) -> None:
+    """In each organization by what is known there; and whatever comes later, as a rebuild would have it."""
+    builder = Builder(platform.warehouse, tmp_path)
+
+    def rows(sql: str) -> list[Any]:
+        with platform.warehouse.client(platform.warehouse.settings.database) as client:
+            return list(client.query(f"{sql} ORDER BY ALL").result_rows)
+
+    def calls(account: str, server: str = "files", at: int = 1767352000000) -> str:
+        return (
+            "INSERT INTO mcp_tool_calls (id, mcp_server_user_id, mcp_server_slug, tool_name, success, created_at)"
+            f" VALUES ('call-{account}-{server}', '{account}', '{server}', 'read', true, {at})"
+        )
+
+    def built() -> dict[str, str]:
+        platform.sync()
+        builder.build(test=False)
+        return dict(rows(_PEOPLE))
+
+    def require_the_same_of_a_rebuild() -> None:
+        builder.build(full_refresh=True, publish=False, test=False)
+        assert builder.differences() == []
+
+    # the same email in other letters, an id at the provider, and an account at the platform with the id of that one
+    for statement in (
+        "INSERT INTO mcp_server_user (id, email, upstream_sub, first_seen_at) VALUES"
+        " ('u3', ' ANN@acme.example', 'e1', '2026-01-05'), ('u4', NULL, 'e1', '2026-01-01'),"
+        " ('elsewhere', 'ann@acme.example', NULL, '2026-01-01')",
+        "INSERT INTO mcp_end_user (id, email, email_verified) VALUES ('e1', 'cy@x.example', false),"
+        " ('e2', 'cy@x.example', true), ('e3', 'cy@x.example', true)",
+        *map(calls, ("u3", "u4", "e1", "e2", "e3")),
+        calls("elsewhere", "mail"), calls("u3", "mail"),
+    ):  # fmt: skip
+        platform.run(statement)
+    assert built() == {"u1": "u1", "u3": "u1", "u4": "u1", "e1": "u1", "e2": "e2", "e3": "e2"}
+    pairs = [("u3", "u1"), ("u4", "u1"), ("u3", "u4")]
+    said = statements(platform.warehouse, "acme", pairs, "", published_seq(platform.warehouse) or 0)
+    assert {one.pair for one in said if "the same email" in one.source} == {("u3", "u1"), ("u3", "u4")}
+    assert rows("SELECT user_id, distinct_id FROM identities WHERE tenant_id = 'other' AND distinct_id != 'u2'") == [
+        ("elsewhere", "elsewhere"), ("elsewhere", "u3"),
+    ]  # fmt: skip
+    accounts = rows("SELECT account_id, user_id, email, provider FROM mcp_accounts WHERE tenant_id = 'acme'")
+    assert accounts[:2] == [("e1", "u1", "cy@x.example", ""), ("e2", "e2", "cy@x.example", "")]
+    assert ("u1", "u1", "ann@acme.example", "github") in accounts
+    journeys = "SELECT user_id, calls_count, connections_count, servers_count, tools FROM mcp_user_journeys"
+    assert rows(f"{journeys} WHERE tenant_id = 'acme'") == [("e2", 2, 0, 1, ["read"]), ("u1", 4, 1, 1, ["read"])]
+    assert rows("SELECT tenant_id, servers_count, users_count, calls_count FROM mcp_organization_stats") == [
+        ("acme", 1, 2, 7), ("other", 1, 2, 3),
+    ]  # fmt: skip
+    # an email changes, an account is gone, and a row of mappings has the last word
+    platform.run("UPDATE mcp_end_user SET email = 'dora@x.example' WHERE id = 'e3'")
+    platform.run("DELETE FROM mcp_server_user WHERE id = 'u3'")
+    assert built() == {"u1": "u1", "u3": "u3", "u4": "e1", "e1": "e1", "e2": "e2", "e3": "e3"}
+    parted = {"tenant_id": "acme", "anonymous_id": "e1", "user_id": "u4", "is_deleted": 1}
+    builder.load(File("identity_mappings", "parted.ndjson", [parted]))
+    assert built()["u4"] == "u4"
+    # an address that too many have is nobody's; when fewer have it, it is somebody's again
+    platform.run(
+        "INSERT INTO mcp_server_user (id, email) SELECT 'test' || lpad(n::text, 2, '0'), 'test@example.com'"
+        " FROM generate_series(1, 26) AS n"
+    )
+    platform.run(
+        "INSERT INTO mcp_tool_calls (id, mcp_server_user_id, mcp_server_slug, tool_name, created_at)"
+        " SELECT 'call-' || id, id, 'files', 'read', 1767353000000 FROM mcp_server_user WHERE email LIKE 'test@%'"
+    )
+    people = built()
+    assert people["test01"] == "test01" and people["test26"] == "test26"
+    require_the_same_of_a_rebuild()
+    conflict = "SELECT anonymous_id, rejected_user_id, kept_user_id, reason FROM identity_conflicts"
+    too_many = "too many accounts have its email or its id at the provider"
+    assert (("test01", "", "test01", too_many)) in rows(conflict)
+    platform.run("DELETE FROM mcp_server_user WHERE id = 'test26'")
+    assert built()["test25"] == "test01"
+    assert not [row for row in rows(conflict) if row[3] == too_many]
+    # a sync that is withdrawn takes what it said with it
+    with platform.warehouse.client() as client:
+        raw = platform.warehouse.settings.raw_database
+        ledger.withdraw(client, raw, ledger.newest_first(client, raw, "source_rows")[:1])
+    builder.build()
+    assert dict(rows(_PEOPLE))["test25"] == "test25"
+    require_the_same_of_a_rebuild()

@@ -12,4 +12,8 @@ where
 union distinct
 select tenant_id, anonymous_id
 from {{ ref('changed_links') }}
+union distinct
+select tenant_id, anonymous_id
+from {{ ref('changed_account_matches') }}
+where user_id = ''
 {% endcall %}

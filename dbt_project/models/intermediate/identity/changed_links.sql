@@ -50,6 +50,8 @@ changed as (
     union distinct
     select tenant_id, anonymous_id, user_id from {{ ref('changed_event_links') }}
     union distinct
+    select tenant_id, anonymous_id, user_id from {{ ref('changed_account_matches') }} where user_id != ''
+    union distinct
     select tenants_of_ids.tenant_id, mappings.anonymous_id, mappings.user_id
     from mappings_without_tenant as mappings
     inner join tenants_of_ids on mappings.anonymous_id = tenants_of_ids.distinct_id

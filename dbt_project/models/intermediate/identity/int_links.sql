@@ -46,6 +46,15 @@ senders as (
     group by tenant_id, distinct_id
 ),
 
+-- what the accounts of synced sources have in common; a mapping that says otherwise has the last word
+accounts as (
+    select tenant_id, distinct_id, first_seen_at, matched_by
+    from {{ ref('int_accounts') }}
+    {%- if is_incremental() %}
+    where {{ accounts_matching('changed_links') }}
+    {%- endif %}
+),
+
 said as (
     select tenant_id, anonymous_id, user_id, kind, first_seen_at, stated_at, is_deleted, is_mapped
     from said_by_mappings
@@ -69,6 +78,18 @@ said as (
     where
         1
         {{ only_changed('changed_links', ['tenant_id', 'anonymous_id', 'user_id']) }}
+    union all
+    select
+        tenant_id,
+        anonymous_id,
+        user_id,
+        'merge' as kind,
+        null as first_seen_at,
+        toDateTime64(0, 6, 'UTC') as stated_at,
+        0 as is_deleted,
+        0 as is_mapped
+    from ({{ account_matches('accounts') }})
+    where user_id != ''
 ),
 
 links as (

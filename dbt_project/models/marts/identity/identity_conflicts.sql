@@ -1,7 +1,8 @@
 {{ config(order_by=['tenant_id', 'anonymous_id', 'rejected_user_id']) }}
 {% do follow('changed_conflict_ids', ['tenant_id', 'anonymous_id']) %}
 -- One row per (tenant_id, anonymous_id, rejected_user_id): a link that stands but leads to another person than the one
--- its anonymous id belongs to, and why it was not followed.
+-- its anonymous id belongs to, and why it was not followed. Without a rejected user: the first id of accounts that have
+-- something in common, but are too many to be one person.
 with links as {{ once() if is_incremental() }} (
     select
         tenant_id,
@@ -21,6 +22,22 @@ ids as {{ once() if is_incremental() }} (
     select tenant_id, anonymous_id as distinct_id from links
     union distinct
     select tenant_id, rejected_user_id as distinct_id from links
+),
+
+accounts as (
+    select tenant_id, distinct_id, first_seen_at, matched_by
+    from {{ ref('int_accounts') }}
+    {%- if is_incremental() %}
+    where {{ accounts_matching('changed_conflict_ids') }}
+    {%- endif %}
+),
+
+shared as {{ once() if is_incremental() }} (
+    select tenant_id, anonymous_id as distinct_id
+    from ({{ account_matches('accounts') }})
+    where
+        user_id = ''
+        {{ only_changed('changed_conflict_ids', ['tenant_id', 'anonymous_id']) }}
 )
 
 select
@@ -41,3 +58,17 @@ inner join {{ people_of('ids') }} as kept
 inner join {{ people_of('ids') }} as rejected
     on links.tenant_id = rejected.tenant_id and links.rejected_user_id = rejected.distinct_id
 where kept.user_id != rejected.user_id
+
+union all
+
+select
+    shared.tenant_id as tenant_id,
+    shared.distinct_id as anonymous_id,
+    '' as rejected_user_id,
+    kept.user_id as kept_user_id,
+    null as first_seen_at,
+    'too many accounts have its email or its id at the provider' as reason,
+    {{ build_seq() }} as _build_seq
+from shared
+inner join {{ people_of('shared') }} as kept
+    on shared.tenant_id = kept.tenant_id and shared.distinct_id = kept.distinct_id

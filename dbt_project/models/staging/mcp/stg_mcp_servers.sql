@@ -5,9 +5,9 @@ with versions as (
         key,
         argMax(document, load_id) as document,
         argMax(is_deleted, load_id) as is_deleted
-    from {{ source('raw', 'source_rows') }}
+    from {{ ref('stg_source_rows') }}
     where
-        table = 'mcp_server'
+        table_name = 'mcp_server'
         and load_id in (select load_id from {{ ref('stg_loads') }} where table_name = 'source_rows' and is_live)
     group by source, key
 )
