@@ -18,6 +18,9 @@ FORMATS = {
     "ndjson": ("JSONEachRow", "application/x-ndjson"),
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
 }
+# The only row of an answer, as an object.
+OBJECT = "object"
+_FORMATS = FORMATS | {OBJECT: ("JSONEachRow", "application/json")}
 
 _PUBLISHED = """
 SELECT state, tupleElement(now_build, 'build_id'), version
@@ -92,7 +95,7 @@ class Answers:
         Raises NotAnswered if there is none to be had.
         """
         for _ in range(_TRIES):
-            response = await self._ask(f"{query}\nFORMAT {FORMATS[data_format][0]}", parameters)
+            response = await self._ask(f"{query}\nFORMAT {_FORMATS[data_format][0]}", parameters)
             after = await self.published()
             if not before.is_being_swapped and before == after:
                 return Answer(after, response, _rows(response))

@@ -12,12 +12,12 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response, StreamingResponse
 
-from serving.answers import FORMATS, Answer, Answers, NotAnswered
+from serving.answers import FORMATS, OBJECT, Answer, Answers, NotAnswered
 from serving.authorisation import Authorisation, Caller, require_tenant, token_of
 from serving.calls import Call, Calls, now
 from serving.openapi import described
 from serving.parameters import BadParameter, canonical, checked
-from serving.pipes import Pipe, pipes
+from serving.pipes import Pipe, dashboards, pipes
 from serving.posting import Posting, router
 from serving.refusals import Refused, refusal
 from serving.shown_properties import shown_properties
@@ -115,10 +115,14 @@ def create_app(warehouse: Warehouse, rate: str) -> FastAPI:
         query = pipe.query(order=values.pop("order", "DESC"), id_type=values["id_type"])
         answer = await answers.answer(query, values | {"shown_properties": shown}, data_format, before)
         request.state.rows = answer.rows
+        if data_format == OBJECT and not answer.rows:
+            await answer.response.aclose()
+            raise Refused(404, f"There is nothing to see for {pipe.name}: no such server, or nothing was synced.")
         build_id = answer.published.build_id
         tag = _tag(pipe, data_format, checked(pipe, given), build_id)
         headers = {"ETag": tag, "Footfall-Build": build_id, "Cache-Control": "private, no-cache"}
-        return StreamingResponse(_bytes(answer), media_type=FORMATS[data_format][1], headers=headers)
+        media_type = "application/json" if data_format == OBJECT else FORMATS[data_format][1]
+        return StreamingResponse(_bytes(answer), media_type=media_type, headers=headers)
 
     app.include_router(router(authorisation, posting))
     # SDKs in browsers post from pages of other hosts; what opens anything is the key.
@@ -131,6 +135,13 @@ def create_app(warehouse: Warehouse, rate: str) -> FastAPI:
                 methods=["GET"],
                 **described(pipe, data_format),
             )
+    for dashboard in dashboards().values():
+        app.add_api_route(
+            f"/v0/dashboards/{dashboard.name}.json",
+            _endpoint(ask, dashboard, OBJECT),
+            methods=["GET"],
+            **described(dashboard, OBJECT),
+        )
     return app
 
 

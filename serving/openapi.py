@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from serving.answers import FORMATS
+from serving.answers import FORMATS, OBJECT
 from serving.pipes import Parameter, Pipe
 
 _ERRORS = {
@@ -16,7 +16,7 @@ _ERRORS = {
 
 def described(pipe: Pipe, data_format: str) -> dict[str, Any]:
     """The arguments of FastAPI's `add_api_route` that describe an endpoint."""
-    media_type = FORMATS[data_format][1].partition(";")[0]
+    media_type = "application/json" if data_format == OBJECT else FORMATS[data_format][1].partition(";")[0]
     return {
         "summary": pipe.description,
         "tags": [pipe.name],
@@ -25,9 +25,10 @@ def described(pipe: Pipe, data_format: str) -> dict[str, Any]:
         "description": f"Columns: {', '.join(pipe.columns)}.",
         "responses": {
             200: {
-                "description": "The rows.",
-                "content": {media_type: _body(data_format)},
+                "description": "The object." if data_format == OBJECT else "The rows.",
+                "content": {media_type: _body(pipe, data_format)},
             },
+            **({404: {"description": "Nothing of the kind was synced."}} if data_format == OBJECT else {}),
             304: {"description": "Nothing was published since the ETag."},
             **{
                 status: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
@@ -50,7 +51,9 @@ SECURITY_SCHEMES = {
 }
 
 
-def _body(data_format: str) -> dict[str, Any]:
+def _body(pipe: Pipe, data_format: str) -> dict[str, Any]:
+    if data_format == OBJECT:
+        return {"schema": {"type": "object", "required": pipe.columns}}
     if data_format != "json":
         return {"schema": {"type": "string"}}
     row = {"type": "object", "additionalProperties": True}

@@ -1,4 +1,5 @@
-"""The endpoints, one YAML file each in pipes/: parameters, columns and the query. Adding one is adding a file.
+"""The endpoints, one YAML file each in pipes/ (they answer rows) and dashboards/ (they answer one object): parameters,
+columns and the query. Adding one is adding a file.
 
 A query names its parameters as ClickHouse does, `{name:Type}`, so no value ever becomes a piece of SQL. `$name` stands
 for a fragment of fragments/*.sql, and `$order` for ASC or DESC.
@@ -7,12 +8,12 @@ for a fragment of fragments/*.sql, and `$order` for ASC or DESC.
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-_FOLDER = Path(__file__).with_name("pipes")
+_FOLDER = Path(__file__).parent
 _FRAGMENTS = Path(__file__).with_name("fragments")
 
 Type = Literal["string", "integer", "number", "boolean", "from", "to", "choice"]
@@ -105,9 +106,19 @@ class Pipe(BaseModel):
 
 @cache
 def pipes() -> dict[str, Pipe]:
-    """All endpoints by name."""
-    found: dict[str, Any] = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in _FOLDER.glob("*.yml")}
-    return {name: Pipe(name=name, **found[name]) for name in sorted(found)}
+    """All endpoints that answer rows, by name."""
+    return _read("pipes")
+
+
+@cache
+def dashboards() -> dict[str, Pipe]:
+    """All endpoints that answer one object, by name; a tenant that has none of it gets no row."""
+    return _read("dashboards")
+
+
+def _read(folder: str) -> dict[str, Pipe]:
+    paths = sorted((_FOLDER / folder).glob("*.yml"))
+    return {path.stem: Pipe(name=path.stem, **yaml.safe_load(path.read_text("utf-8"))) for path in paths}
 
 
 @cache

@@ -15,10 +15,14 @@ import httpx
 import orjson
 import pytest
 
+from ingest import raw_tables
+from ingest.sources.contract import contract_named
+from ingest.sources.syncing import Options, load_file
 from serving import keys
 from tests.cli.conftest import ROOT, environment_of, footfall_of
 from tests.conftest import drop
 from warehouse.connection import Warehouse
+from warehouse.lock import exclusive
 from warehouse.ports import free_ports
 
 # What must never be seen outside of the tenant that it is of.
@@ -35,10 +39,10 @@ class Service:
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))
 
     def get(self, pipe: str, tenant: str = "shop", **parameters: Any) -> httpx.Response:
-        """An answer of a pipe (with its format, json if none is said), with the key of its tenant."""
+        """An answer of a pipe or `dashboards/NAME` (with its format, or as json), with its tenant's key."""
         name = pipe if "." in pipe else f"{pipe}.json"
         return self.http.get(
-            f"{self.address}/v0/pipes/{name}",
+            f"{self.address}/v0/{name if '/' in name else f'pipes/{name}'}",
             params={"location_id": tenant, **parameters},
             headers={"Authorization": f"Bearer {self.keys[tenant]}"},
         )
@@ -135,6 +139,16 @@ ROWS = [
 ]  # fmt: skip
 
 
+# What a database says of both: servers that nobody has called yet.
+SOURCE = {
+    "organization": [{"id": "shop", "name": "Shop"}, {"id": "rival", "name": CANARY}],
+    "mcp_server": [
+        {"id": "1", "slug": "files", "name": "Files", "organization_id": "shop", "created_at": "2026-01-01 00:00:00"},
+        {"id": "2", "slug": "secrets", "name": CANARY, "organization_id": "rival"},
+    ],
+}
+
+
 @pytest.fixture(scope="module")
 def built(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Both tenants, built and published."""
@@ -143,6 +157,13 @@ def built(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     path = folder / "events.ndjson"
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ROWS))
     footfall = footfall_of(server, DAGSTER_HOME=str(folder / "dagster"))
+    raw_tables.create(server)
+    contract = contract_named(server.settings.home, "mcp_obs")
+    for table, rows in SOURCE.items():
+        source = folder / f"{table}.ndjson"
+        source.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        with exclusive(server, "load"):
+            load_file(server, contract, contract.table(table), source, Options())
     for arguments in (("load", "events", str(path)), ("build",)):
         done = footfall(*arguments)
         assert done.returncode == 0, done.stderr

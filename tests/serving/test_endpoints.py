@@ -11,7 +11,7 @@ import orjson
 import pyarrow.parquet as parquet
 import pytest
 
-from serving.pipes import pipes
+from serving.pipes import dashboards, pipes
 from tests.cli.conftest import ROOT
 from tests.serving.conftest import Service
 from warehouse import publishing
@@ -226,6 +226,19 @@ def test_a_request_without_a_tenant_or_for_no_endpoint(service: Service) -> None
     assert (answer.status_code, "location_id" in answer.json()["error"]) == (400, True)
     answer = service.http.get(f"{service.address}/v0/pipes/nothing.json", headers=headers)
     assert (answer.status_code, answer.json().keys()) == (404, {"error"})
+
+
+def test_a_dashboard_is_one_object(service: Service) -> None:
+    seen = service.get("dashboards/organization").json()
+    assert list(seen) == dashboards()["organization"].columns
+    assert seen["overview"] == {"total_users": 0, "active_sessions": 0, "mcp_servers": 1, "monthly_tool_calls": 0}
+    assert [server["slug"] for server in seen["servers"]] == ["files"]
+    server = service.get("dashboards/server", server="files").json()
+    assert server["server_info"] == {"name": "Files", "slug": "files", "organization": "Shop", "created": "2026-01-01"}
+    assert server["usage_stats"]["success_rate"] is None and server["tool_breakdown"] == []
+    for other in ("secrets", "2", "nothing"):
+        answer = service.get("dashboards/server", server=other)
+        assert (answer.status_code, answer.json().keys()) == (404, {"error"})
 
 
 def test_an_answer_names_its_build_and_is_not_sent_twice(service: Service) -> None:

@@ -161,7 +161,7 @@ def test_whatever_the_openapi_document_allows_is_answered_or_refused_in_one_form
                 params=case.query,
                 headers={"Authorization": f"Bearer {service.keys['shop']}"},
             )
-            assert answer.status_code in (200, 400), answer.text
+            assert answer.status_code in (200, 400, 404), answer.text
             assert CANARY not in answer.text
             tried += 1
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -67,12 +68,12 @@ def _binaries(folder: Path) -> Path:
     return copied / "bin"
 
 
-def _user() -> dict[str, int]:
+def _user() -> dict[str, Any]:
     return {"user": _NOBODY, "group": _NOBODY} if os.getuid() == 0 else {}
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **_user())  # type: ignore[call-overload]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **_user())
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -4,10 +4,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from cli.identity_statements import statements
 from ingest import ledger
 from orchestration.plan import published_seq
-from serving.pipes import pipes
+from serving.pipes import dashboards, pipes
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
 from tests.sources.conftest import Platform
@@ -32,6 +34,12 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
         with platform.warehouse.client(platform.warehouse.settings.database) as client:
             return list(client.query(query, parameters=parameters).result_rows)
 
+    def seen(dashboard: str, *parts: str, **parameters: object) -> Any:
+        query = dashboards()[dashboard].query(order="DESC", id_type="user_id")
+        with platform.warehouse.client(platform.warehouse.settings.database) as client:
+            text = client.raw_query(f"{query} FORMAT JSONEachRow", parameters=parameters)
+        return [orjson.loads(text)[part] for part in parts] if text else None
+
     platform.sync()
     builder.build()
     assert rows(_TOOLS) == [("acme", "read", 2, 1, 0, 0.5, 1), ("other", "send", 1, 0, 1, None, 1)]
@@ -51,6 +59,17 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
     assert asked("mcp_billing", location_id="other", limit=12)[0][2:7] == (
         1, 1, Decimal(25), Decimal("0.01"), Decimal("25.01")
     )  # fmt: skip
+    overview, trends = seen("organization", "overview", "usage_trends", location_id="acme")
+    assert overview == {"total_users": 1, "active_sessions": 1, "mcp_servers": 1, "monthly_tool_calls": 0}
+    assert trends["daily_active_users"] == [0] * 7 and trends["average_session_length"] is None
+    server, usage, activity = seen(
+        "server", "server_info", "usage_stats", "user_activity", location_id="acme", server="files"
+    )
+    assert server == {"name": "Files", "slug": "files", "organization": "Acme", "created": "2026-01-01"}
+    assert (usage["total_users"], usage["total_tool_calls"], usage["success_rate"]) == (1, 2, 50)
+    assert usage["avg_response_time"] == "65ms"
+    assert activity == {"new_users_this_month": 0, "returning_users": 1, "power_users": 0, "at_risk_users": 0}
+    assert seen("server", location_id="other", server="files") is None
     # a second account of the same person calls, and a server is gone
     platform.run("DELETE FROM mcp_server WHERE slug = 'mail'")
     platform.run(
