@@ -24,6 +24,7 @@ SUBJECTS = (
     "retention",
     "mcp",
     "engagement",
+    "projects",
     "published",
 )
 # What a model is for, by how its name begins: keys that changed in this build, or what the next build starts from.

@@ -46,6 +46,7 @@ class Definition(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    for_all_tenants: list[str]
     roles: dict[str, Role]
     services: dict[str, str]
 

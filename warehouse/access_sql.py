@@ -24,8 +24,9 @@ def statements(users: Sequence[User]) -> Iterator[str]:
         yield f"REVOKE ALL ON *.* FROM {name}"
         # before the grants: no table can be read for a moment without its policy
         for place in user.policies:
+            condition = policy(user.tenant, place.split(".")[1])
             yield (
-                f"CREATE ROW POLICY OR REPLACE {POLICY}{user.name} ON {place} FOR SELECT USING {policy(user.tenant)}"
+                f"CREATE ROW POLICY OR REPLACE {POLICY}{user.name} ON {place} FOR SELECT USING {condition}"
                 f" AS PERMISSIVE TO {name}"
             )
         for grant in user.grants:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from warehouse.access import User
+from warehouse.access import User, definition
 
 # async_insert: a load must know that its rows are there. max_partitions_per_insert_block: a rebuild writes every day at
 # once. enable_materialized_cte: the macro `once` of the dbt project counts on it. The ratios: what one key makes large
@@ -67,15 +67,17 @@ def _add(profiles: Element, quotas: Element, all_users: Element, user: User) -> 
             database, table = place.split(".")
             found = databases.find(database)
             tables = SubElement(databases, database) if found is None else found
-            SubElement(SubElement(tables, table), "filter").text = policy(user.tenant)
+            SubElement(SubElement(tables, table), "filter").text = policy(user.tenant, table)
 
 
-def policy(tenant: str) -> str:
-    """The condition on the rows that a tenant's analyst sees: its own, and definitions that hold for all tenants.
+def policy(tenant: str, table: str) -> str:
+    """The condition on the rows of a table that a tenant's analyst sees: its own, and definitions that hold for all
+    tenants.
 
     As hex, so that no tenant's name is ever a piece of SQL.
     """
-    return f"tenant_id IN ('', unhex('{tenant.encode().hex()}'))"
+    for_all = "'', " if table in definition().for_all_tenants else ""
+    return f"tenant_id IN ({for_all}unhex('{tenant.encode().hex()}'))"
 
 
 def _user(parent: Element, name: str, profile: str, quota: str = "default") -> Element:

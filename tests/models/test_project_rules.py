@@ -24,6 +24,8 @@ MARTS_THAT_READ_STAGING = {
     "events_hourly": "as session_stats_daily",
     "mcp_accounts": "an email is read where it is shown, and lies in no table between",
     "tenants": "a tenant is shown as its source has it: nothing lies between",
+    "errors_hourly": "a log is counted as it was read: nothing lies between",
+    "security_daily": "as errors_hourly",
     "mcp_servers": "a server is shown as it was read: nothing lies between",
 }
 STAGING_THAT_READS_MORE_THAN_RAW = {
@@ -42,6 +44,14 @@ KEYS_TESTED_OTHERWISE = {
     "mcp_user_journeys": "a view of distinct people",
     "mcp_connections": "a view of int_mcp_connections, a row for a row",
     "mcp_calls": "a view of events, a row for a row",
+    "projects": "a view of int_project_rows, a row for a row",
+    "project_members": "a view of int_project_rows, a row for a row",
+    "api_keys": "a view of int_project_rows, a row for a row",
+    "client_configs": "a view of int_project_rows, a row for a row",
+    "saved_queries": "a view of int_project_rows, a row for a row",
+    "dashboards": "a view of int_project_rows, a row for a row",
+    "visualizations": "a view of int_project_rows, a row for a row",
+    "audit_actions_daily": "a view that groups by its key",
     "engagement_daily": "a view of dates that are counted up",
     "user_engagement": "a view that groups by its key",
 }
