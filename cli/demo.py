@@ -10,7 +10,9 @@ from cli.build import build
 from cli.console import out
 from cli.demo_summary import print_summary
 from cli.load import load
-from ingest import ledger
+from ingest import commands, ledger
+from ingest.sources.contract import contract_named
+from ingest.sources.syncing import Options, load_file
 from warehouse.connection import Warehouse, connect
 from warehouse.errors import FootfallError
 from warehouse.lock import exclusive
@@ -48,19 +50,26 @@ def run_remove() -> None:
 
 
 def _withdraw_sample(warehouse: Warehouse, folder: Path) -> int:
+    from sample.assistant import SOURCE
+
     raw = warehouse.settings.raw_database
     if not warehouse.has_table(raw, "loads"):
         return 0
     with warehouse.client() as client:
-        standing = [load for load in ledger.below(client, raw, str(folder.absolute())) if load.stands]
+        loads = ledger.below(client, raw, str(folder.absolute()))
+        loads += ledger.below(client, raw, commands.path_of("sync", SOURCE))
+        standing = [load for load in loads if load.stands]
         return len(ledger.withdraw(client, raw, standing))
 
 
 def _load_sample(warehouse: Warehouse, stages: dict[str, float]) -> None:
+    from sample.assistant import write_assistant
     from sample.generate import write_sample
 
+    folder = warehouse.settings.home / "sample"
     with _timed(stages, "write the sample"):
-        files = write_sample(warehouse.settings.home / "sample")
+        files = write_sample(folder)
+        tables = write_assistant(folder / "assistant")
     out().print(f"Loading the sample from {warehouse.settings.home / 'sample'}", style="bold")
     with _timed(stages, "load"), exclusive(warehouse, "demo"):
         results = [
@@ -74,8 +83,19 @@ def _load_sample(warehouse: Warehouse, stages: dict[str, float]) -> None:
             # an older version's sample gives way to this one's
             for result in load(warehouse, table, paths, replace=True)
         ]
+        _load_assistant(warehouse, tables)
     if any(result.status == "failed" for result in results):
         raise FootfallError("A file of the sample could not be loaded.", "The lines above say which and why.")
+
+
+def _load_assistant(warehouse: Warehouse, tables: dict[str, Path]) -> None:
+    """The tables of an MCP platform, as `footfall load source-table` takes them; under a name of their own."""
+    from sample.assistant import READ_AT, SOURCE
+
+    contract = contract_named(warehouse.settings.home, "mcp_obs").model_copy(update={"name": SOURCE})
+    for table, path in tables.items():
+        one = load_file(warehouse, contract, contract.table(table), path, Options(read_at=READ_AT))
+        out().print(f"loaded     {one.sentence}")
 
 
 @contextmanager

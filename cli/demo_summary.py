@@ -11,6 +11,8 @@ from cli.console import out
 from warehouse.connection import Warehouse
 
 _BAR = 32
+# The source of the sample's MCP servers (sample/assistant.py).
+_ASSISTANT = "juniper_assistant"
 _SHADES = ("grey23", "dark_green", "green4", "green3", "spring_green2")
 
 
@@ -20,7 +22,7 @@ def print_summary(warehouse: Warehouse, stages: dict[str, float], seconds: float
     with warehouse.client(warehouse.settings.database) as client:
         console.print()
         console.print(Rule("Juniper & Rye: four shops, thirty days", style="bold"))
-        for part in (_shops, _identity, _funnel, _retention, _channels):
+        for part in (_shops, _identity, _funnel, _retention, _channels, _assistant):
             console.print()
             part(console, client)
         console.print()
@@ -32,7 +34,9 @@ def _shops(console: Console, client: Client) -> None:
     rows = client.query(
         """
         SELECT tenant_id, sum(events_count), count(), countIf(is_identified), sum(sessions_count), sum(lifetime_value)
-        FROM users GROUP BY tenant_id ORDER BY tenant_id
+        FROM users
+        WHERE tenant_id NOT IN (SELECT tenant_id FROM tenants WHERE kind = 'organization')
+        GROUP BY tenant_id ORDER BY tenant_id
         """
     ).result_rows
     table = _table("People and sessions", ("Shop", "Events", "People", "known by name", "Sessions", "Revenue"))
@@ -129,6 +133,54 @@ def _channels(console: Console, client: Client) -> None:
     for channel, sessions, revenue in rows:
         table.add_row(channel, _bar(sessions / most, "magenta"), f"{sessions:,}", f"{revenue or 0:,.2f}")
     console.print(table)
+
+
+def _assistant(console: Console, client: Client) -> None:
+    """What staff ask the shops' own MCP servers; out of exported tables of its database."""
+    rows = client.query(
+        """
+        SELECT
+            any(tenants.name), tools.tool_name, sum(calls_count),
+            sum(succeeded_count) / sum(succeeded_count + failed_count)
+        FROM mcp_tools AS tools
+        INNER JOIN (SELECT tenant_id, name, source FROM tenants WHERE source = {source:String}) AS tenants
+            ON tools.tenant_id = tenants.tenant_id
+        GROUP BY tools.tool_name ORDER BY 3 DESC, 2
+        """,
+        parameters={"source": _ASSISTANT},
+    ).result_rows
+    if not rows:
+        return
+    table = _table(f"Tools of {rows[0][0]}'s assistant", ("Tool", "", "Calls", "Succeeded"))
+    table.columns[1].justify = "left"
+    for _, tool, calls, share in rows:
+        table.add_row(tool, _bar(calls / rows[0][2], "yellow"), f"{calls:,}", f"{share:.1%}")
+    console.print(table)
+    months = client.query(
+        """
+        SELECT formatDateTime(month, '%M'), active_users_count, calls_count, total_revenue, currency
+        FROM mcp_billing_months
+        WHERE tenant_id IN (SELECT tenant_id FROM tenants WHERE source = {source:String})
+        ORDER BY month DESC LIMIT 1
+        """,
+        parameters={"source": _ASSISTANT},
+    ).result_rows
+    at_risk, lapsed = client.query(
+        """
+        SELECT countIf(is_at_risk), countIf(is_lapsed)
+        FROM user_engagement
+        WHERE tenant_id IN (SELECT tenant_id FROM tenants WHERE source = {source:String})
+        """,
+        parameters={"source": _ASSISTANT},
+    ).first_row
+    for month, people, calls, total, currency in months:
+        console.print(
+            Text.assemble(
+                f"{month}: ", (f"{total:,.2f} {currency}", "bold cyan"),
+                f" for {people:,} people and {calls:,} calls; ",
+                (f"{at_risk:,}", "bold cyan"), f" people at risk (away for more than a week), {lapsed:,} lapsed.",
+            )
+        )  # fmt: skip
 
 
 def _stages(stages: dict[str, float], seconds: float) -> Table:

@@ -5,7 +5,7 @@ Everything heavy is imported inside the command that needs it, so that `footfall
 
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,16 +157,23 @@ _source_timezone_option = click.option(
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_accept_deletes_option
 @_source_timezone_option
+@click.option(
+    "--read-at",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%d %H:%M:%S"]),
+    help="When it was exported, UTC; now, if you do not say.",
+)
 @verbose_option
-def load_source_table(name: str, file: Path, accept_deletes: bool, timezone: str) -> None:
+def load_source_table(name: str, file: Path, accept_deletes: bool, timezone: str, read_at: datetime | None) -> None:
     """Load a table of a source from a file, which is a whole snapshot of it.
 
-    As `footfall sync` does from the database: `footfall load source-table mcp_obs.mcp_server servers.csv`.
+    As `footfall sync` does from the database: `footfall load source-table mcp_obs.mcp_server servers.csv`. What is
+    asked "as of today" is as of when it was exported.
     """
     from cli.sources import run_load
     from ingest.sources.syncing import Options
 
-    run_load(name, file, Options(accept_deletes=accept_deletes, timezone=timezone))
+    exported = read_at.replace(tzinfo=UTC) if read_at else None
+    run_load(name, file, Options(accept_deletes=accept_deletes, timezone=timezone, read_at=exported))
 
 
 @cli.command()

@@ -74,13 +74,15 @@ class Synced:
 @dataclass(frozen=True)
 class Options:
     """How to sync. `full` reads what is appended from its beginning on, `without` leaves tables out, `accept_deletes`
-    believes a source that lost much of its rows, `timezone` is that of times without one.
+    believes a source that lost much of its rows, `timezone` is that of times without one. `read_at` is when a file was
+    exported; now, if nobody says.
     """
 
     full: bool = False
     accept_deletes: bool = False
     without: Collection[str] = ()
     timezone: str = "UTC"
+    read_at: datetime | None = None
 
 
 def sync(warehouse: Warehouse, contract: SourceContract, place: Place, options: Options) -> list[Synced]:
@@ -103,13 +105,17 @@ def sync(warehouse: Warehouse, contract: SourceContract, place: Place, options: 
 def load_file(
     warehouse: Warehouse, contract: SourceContract, table: SourceTable, path: Path, options: Options
 ) -> Synced:
-    """The same for one table out of a file, which is a whole snapshot of it. Raises FootfallError as `sync` does."""
+    """The same for one table out of a file, which is a whole snapshot of it. A file that says nothing new, and was
+    exported no later than what is known, is not loaded. Raises FootfallError as `sync` does.
+    """
+    known = read_at(warehouse).get(contract.name)
     with _begun(warehouse, contract, options) as one:
         try:
             one.read(table, files.rows(path, table))
         except FileProblem as problem:
             raise FootfallError(f"{path}: {problem}") from None
-        return one.commit()[0]
+        is_old = options.read_at is not None and known is not None and options.read_at <= known
+        return one.give_up()[0] if is_old and not one.brought_anything else one.commit()[0]
 
 
 def read_at(warehouse: Warehouse) -> dict[str, datetime]:
@@ -132,7 +138,7 @@ class _Sync:
         path = commands.path_of("sync", contract.name)
         self._rows = ledger.begun(client, raw, ledger.new_load(landing.SOURCE_ROWS, path))
         self._events = ledger.begun(client, raw, ledger.new_load(EVENTS, path))
-        self._read_at = datetime.now(UTC)
+        self._read_at = options.read_at or datetime.now(UTC)
         self._done: list[Synced] = []
 
     def read_table(self, source: Source, found: FoundTable, latest: str) -> None:
@@ -168,6 +174,17 @@ class _Sync:
             new, rejected = events.write(client, raw, self._events, self._rows, name, table, full=full)
         counts = (landed.seen, landed.changed, landed.deleted, new, rejected)
         self._done.append(Synced(name, table, self._read_at, *counts, since, latest or since))
+
+    @property
+    def brought_anything(self) -> bool:
+        """Whether anything is otherwise than before."""
+        return any(one.changed or one.deleted or one.events or one.rejected for one in self._done)
+
+    def give_up(self) -> list[Synced]:
+        """Leave all as it was."""
+        landing.remove_remains(self._client, self._raw)
+        ledger.remove_remains(self._client, self._raw, EVENTS)
+        return self._done
 
     def commit(self) -> list[Synced]:
         """Commit what was read, all at once; also that there was nothing new, for it says when that was."""

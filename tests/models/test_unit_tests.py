@@ -223,6 +223,8 @@ def test_definitions_of_what_never_occurred_are_a_warning(project: Project) -> N
             {"tenant_id": "t", "funnel_id": "f", "step_number": 1, "event": "seen"},
             {"tenant_id": "t", "funnel_id": "f", "step_number": 2, "event": "never"},
             {"tenant_id": "t", "funnel_id": "g", "step_number": 1, "event": "reached"},
+            # one for all tenants, of which nothing occurred in this one
+            {"tenant_id": "t", "funnel_id": "visitor_to_customer", "step_number": 1},
         ],
         # nobody reached it, but it occurred
         "int_funnel_matches": [{"tenant_id": "t", "funnel_id": "f", "step_number": 1}],

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from sample.assistant import write_assistant
 from sample.generate import SampleFiles, write_sample
 
 
@@ -191,6 +192,18 @@ def test_the_mapping_file(files: SampleFiles) -> None:
     lent = [row for row in rows if row["anonymous_id"] == "phone-lent-to-a-friend"]
     withdrawn_at = {row["is_deleted"]: row["created_at"] for row in lent}
     assert withdrawn_at["1"] > withdrawn_at["0"]
+
+
+def test_the_assistants_tables_have_people_who_left(tmp_path: Path) -> None:
+    tables = write_assistant(tmp_path)
+    assert [path.read_bytes() for path in write_assistant(tmp_path).values()] == [
+        path.read_bytes() for path in tables.values()
+    ]
+    calls = rows_of(tables["mcp_tool_calls"])
+    last = {call["mcp_server_user_id"].rpartition("_")[2]: call["created_at"] for call in calls}
+    assert len(last) == 9 and last["liam"] < "2026-10-24" < last["ines"]
+    emails = [row["email"] for row in rows_of(tables["mcp_server_user"])]
+    assert len(emails) == 18 and len(set(emails)) == 9
 
 
 def test_definitions_show_every_mode(files: SampleFiles, lisbon: list[dict[str, Any]]) -> None:
