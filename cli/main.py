@@ -176,6 +176,32 @@ def load_source_table(name: str, file: Path, accept_deletes: bool, timezone: str
     run_load(name, file, Options(accept_deletes=accept_deletes, timezone=timezone, read_at=exported))
 
 
+@cli.group()
+def queries() -> None:
+    """What people of a synced product saved."""
+
+
+@queries.command("list")
+@click.option("--tenant", default="", help="Only those of this tenant.")
+@verbose_option
+def list_queries(tenant: str) -> None:
+    """List the saved queries, and say of each whether it can be answered."""
+    from cli.queries import run_list
+
+    run_list(tenant)
+
+
+@queries.command("run")
+@click.argument("query_id", metavar="ID")
+@click.option("--tenant", required=True, help="The tenant that it is of.")
+@verbose_option
+def run_saved_query(query_id: str, tenant: str) -> None:
+    """Print the rows of a saved query, as the HTTP service answers it."""
+    from cli.queries import run_query
+
+    run_query(tenant, query_id)
+
+
 @cli.command()
 @click.argument("source")
 @click.option("--full", is_flag=True, help="Read tables that are appended to from their beginning on.")

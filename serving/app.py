@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response, StreamingResponse
 
+from serving import saved
 from serving.answers import FORMATS, OBJECT, Answer, Answers, NotAnswered
 from serving.authorisation import Authorisation, Caller, require_tenant, token_of
 from serving.calls import Call, Calls, now
@@ -142,6 +143,8 @@ def create_app(warehouse: Warehouse, rate: str) -> FastAPI:
             methods=["GET"],
             **described(dashboard, OBJECT),
         )
+    # behind those, whose names no dashboard of a product takes
+    app.include_router(saved.router(authorisation, answers))
     return app
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,14 +140,47 @@ ROWS = [
 ]  # fmt: skip
 
 
-# What a database says of both: servers that nobody has called yet.
-SOURCE = {
+# What databases say of both: servers that nobody has called yet, and what people of a product saved.
+SOURCES: dict[str, dict[str, list[dict[str, Any]]]] = {"mcp_obs": {
     "organization": [{"id": "shop", "name": "Shop"}, {"id": "rival", "name": CANARY}],
     "mcp_server": [
         {"id": "1", "slug": "files", "name": "Files", "organization_id": "shop", "created_at": "2026-01-01 00:00:00"},
         {"id": "2", "slug": "secrets", "name": CANARY, "organization_id": "rival"},
     ],
-}
+}, "radixinsight": {
+    "projects": [{"id": "shop", "name": "Shop"}, {"id": "rival", "name": CANARY}],
+    "dashboards": [
+        {"id": "d1", "project_id": "shop", "name": "Sales", "layout": [{"w": 2}]},
+        {"id": "d2", "project_id": "rival", "name": CANARY},
+    ],
+    "saved_queries": [
+        {"id": name, "project_id": "shop", "name": name, "query_type": kind, "query_params": params}
+        for name, kind, params in [
+            ("views", "trend", {"metric": "page_views", "interval": "day", "timeRange": {"days": 7}}),
+            ("hours", "trend", {"metric": "events", "interval": "hour",
+                                "range": {"from": "2026-03-02", "to": "2026-03-02"}}),
+            ("channels", "top", {"metric": "sessions", "dimension": "channel"}),
+            ("devices", "table", {"metrics": ["users", "revenue"], "dimensions": "device_type",
+                                  "filters": {"utm_source": ["news", "' or 1=1 --"]}}),
+            ("funnel", "funnel", {"funnel_id": "visitor_to_customer"}),
+            ("weeks", "retention", {"retention_id": "weekly", "range": {"from": "2026-03-01", "to": "2026-03-08"}}),
+            ("credit", "attribution", {"model": "last"}),
+            ("sql", "trend", {"metric": "count() from users --"}),
+            ("other tenant", "trend", {"metric": "sessions", "tenant_id": "rival"}),
+            ("raw sql", "sql", {"query": "select 1"}),
+        ]
+    ] + [{"id": "theirs", "project_id": "rival", "name": CANARY, "query_type": "trend",
+          "query_params": {"metric": "sessions"}}],
+    "visualizations": [
+        {"id": f"v-{name}", "dashboard_id": "d1", "query_id": name, "name": name, "visualization_type": kind,
+         "position": {"x": 1}}
+        for name, kind in [("views", "line"), ("channels", "pie"), ("funnel", "funnel"), ("weeks", "heatmap"),
+                           ("devices", "table"), ("sql", "line"), ("theirs", "bar"), ("credit", "sankey")]
+    ] + [{"id": "own", "dashboard_id": "d1", "visualization_type": "number",
+          "query_params": {"metric": "users", "interval": "month"}}],
+}}  # fmt: skip
+# The day that counts as today for both.
+READ_AT = datetime(2026, 3, 8, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -158,12 +192,13 @@ def built(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ROWS))
     footfall = footfall_of(server, DAGSTER_HOME=str(folder / "dagster"))
     raw_tables.create(server)
-    contract = contract_named(server.settings.home, "mcp_obs")
-    for table, rows in SOURCE.items():
-        source = folder / f"{table}.ndjson"
-        source.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-        with exclusive(server, "load"):
-            load_file(server, contract, contract.table(table), source, Options())
+    for name, tables in SOURCES.items():
+        contract = contract_named(server.settings.home, name)
+        for table, rows in tables.items():
+            source = folder / f"{table}.ndjson"
+            source.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+            with exclusive(server, "load"):
+                load_file(server, contract, contract.table(table), source, Options(read_at=READ_AT))
     for arguments in (("load", "events", str(path)), ("build",)):
         done = footfall(*arguments)
         assert done.returncode == 0, done.stderr
