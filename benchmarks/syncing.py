@@ -64,6 +64,18 @@ _CALLS = """
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
     ) AS calls
 """
+# Which statements of a build took most; dbt begins each with the name of its model.
+_COSTLIEST = """
+    SELECT
+        sum(ProfileEvents['OSCPUVirtualTimeMicroseconds']) / 1e6 AS seconds,
+        sum(read_rows),
+        substring(replaceRegexpAll(query, '\\s+', ' '), 1, 150) AS statement
+    FROM system.query_log
+    WHERE type = 'QueryFinish' AND event_time_microseconds >= {since:DateTime64(6, 'UTC')}
+    GROUP BY statement
+    ORDER BY seconds DESC
+    LIMIT 12
+"""
 # Sixty days of calls.
 _SPAN_MS = 60 * 86_400_000
 
@@ -101,7 +113,13 @@ def main(accounts: int, calls: int, changes: int) -> None:
                 names = {"first": calls + 1, "last": calls + changes // 2, "step": step, "accounts": accounts + few}
                 connection.execute(_CALLS, names)
             _timed("sync of a night", warehouse, lambda: _sync(warehouse, place))
+            with warehouse.client() as client:
+                since = client.query("SELECT now64(6, 'UTC')").first_row[0]
             _timed("build of a night", warehouse, lambda: timed_build(warehouse))
+            with warehouse.client() as client:
+                client.command("SYSTEM FLUSH LOGS")
+                for seconds, read, statement in client.query(_COSTLIEST, parameters={"since": since}).result_rows:
+                    print(f"  {seconds:6.1f} CPU s, {read:>12,} rows read: {statement}")
 
 
 def _sync(warehouse: Warehouse, place: Place) -> None:
