@@ -423,7 +423,7 @@ def docs(folder: Path | None) -> None:
 
 @cli.command()
 @click.option("--tenant", required=True, help="The tenant that the person is of.")
-@click.option("--user", required=True, help="Any id of the person, or their tracking id.")
+@click.option("--user", required=True, help="Any id of the person, their tracking id, or the email of an account.")
 @click.option("--later", is_flag=True, help="Only note it, for the Dagster job forget_people.")
 @verbose_option
 def forget(tenant: str, user: str, later: bool) -> None:

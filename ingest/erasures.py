@@ -104,7 +104,9 @@ _SOURCE_ROWS = f"""
                 FROM {{raw:Identifier}}.{{table:Identifier}}
             )
             ARRAY JOIN (SELECT groupUniqArray(tenant_id) FROM erased) AS of_tenant
-            WHERE (of_tenant, {_HASHED.format(tenant="of_tenant", column="value")}) IN erased
+            WHERE
+                (of_tenant, {_HASHED.format(tenant="of_tenant", column="value")}) IN erased
+                OR (of_tenant, {_HASHED.format(tenant="of_tenant", column="lowerUTF8(trimBoth(value))")}) IN erased
         ),
         -- ids that somebody who is not erased has
         of_others AS (
@@ -127,19 +129,19 @@ _SOURCE_ROWS = f"""
 
 
 def commit(
-    client: Client, raw: str, tenant: str, ids: Sequence[str], traits: Sequence[str] = (), asked_for: str = ""
+    client: Client, raw: str, tenant: str, ids: Sequence[str], traits: Sequence[str] = (), known_by: Sequence[str] = ()
 ) -> Load:
     """Erase a person of a tenant, who has these ids: what is committed is that their rows do not count any more.
 
-    Rejected rows that hold an id or one of the traits go, too. `asked_for` is remembered like the ids, as a hash: it
-    may be a tracking id.
+    Rejected rows that hold an id or one of the traits go, too. What else the person is `known_by` (a tracking id that
+    was asked for, emails of accounts) is remembered like the ids, as hashes.
     Whoever calls this holds the writer lock. Returns the erasure's line of the ledger, which holds no personal data.
     """
     _make_key(client, raw)
     remove_remains(client, raw)
     load = ledger.begun(client, raw, ledger.new_load(ERASURES, "erasure"))
     names = {"raw": raw, "load_id": load.load_id, "tenant": tenant, "ids": list(ids)}
-    names |= {"words": [*ids, *traits], "known_by": [*ids, asked_for or ids[0]]}
+    names |= {"words": [*ids, *traits], "known_by": [*ids, *known_by]}
     for statement in (_TAKE_EVENTS, _TAKE_MAPPINGS, _TAKE_REJECTED, _REMEMBER):
         client.command(statement, parameters=names, settings=UNLOGGED)
     load = replace(load, content_hash=load.load_id, rows_accepted=len(ids))

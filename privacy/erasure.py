@@ -99,5 +99,6 @@ def _commit(warehouse: Warehouse, request: Request) -> Request:
             )
         purge.remove_posted(settings.home, request.tenant, request.words)
         if person is not None:
-            erasures.commit(client, raw, request.tenant, person.ids, person.traits, asked_for=request.user)
+            known_by = [request.user, *person.emails]
+            erasures.commit(client, raw, request.tenant, person.ids, person.traits, known_by)
     return request

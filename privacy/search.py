@@ -41,6 +41,13 @@ _OF_NO_OTHER = """
         SELECT load_id, line FROM {raw:Identifier}.identity_mappings WHERE tenant_id NOT IN ('', {tenant:String})
     )
 """
+# Rows of a source that are of no account which somebody of another tenant has.
+_OF_NO_OTHERS_ACCOUNT = """
+    key NOT IN (SELECT distinct_id FROM {raw:Identifier}.events WHERE tenant_id != {tenant:String})
+    AND document['account_id'] NOT IN (
+        SELECT distinct_id FROM {raw:Identifier}.events WHERE tenant_id != {tenant:String} AND distinct_id != ''
+    )
+"""
 # Tables of the engine hold no text of their own in these files; they are asked by SQL.
 _DATA = "data"
 # What dbt makes of the project, whose tests and examples have people, too; no row of a warehouse gets there.
@@ -72,6 +79,8 @@ def in_tables(client: Client, raw: str, tenant: str, words: Sequence[str]) -> It
             condition = "tenant_id IN ('', {tenant:String})"
         elif (database, table) == (raw, "lines"):
             condition = _OF_NO_OTHER
+        elif (database, table) == (raw, "source_rows"):
+            condition = _OF_NO_OTHERS_ACCOUNT
         for column in columns:
             names = {"database": database, "table": table, "column": column, "raw": raw, "tenant": tenant}
             (count,) = client.query(

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 
 from cli.identity_statements import statements
-from ingest import ledger
+from ingest import erasures, ledger
 from orchestration.plan import published_seq
+from privacy.person import person_of
 from serving.pipes import dashboards, pipes
 from tests.exactness.builds import Builder
 from tests.exactness.stories import File
@@ -92,11 +93,20 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
     builder.build(full_refresh=True, publish=False, test=False)
     assert builder.differences() == []
     # the person of acme is erased: the account goes, too, but not that of another organization; no sync brings it back
-    builder.erase("acme", "u1")
+    # asked for by the email; an account at the platform that never did anything has it, too
+    platform.run("INSERT INTO mcp_end_user (id, email) VALUES ('e9', 'Ann@acme.example ')")
+    platform.sync()
+    builder.build(test=False)
+    with platform.warehouse.client() as client:
+        raw, published = platform.warehouse.settings.raw_database, platform.warehouse.settings.database
+        person = person_of(client, published, "acme", "ANN@acme.example")
+        assert person and (person.ids, person.emails) == (["u1", "u3"], ["ann@acme.example"])
+        erasures.commit(client, raw, "acme", person.ids, person.traits, person.emails)
     builder.erase("acme", "u2")
-    builder.build()
+    builder.build(test=False)
     builder.purge()
     for _ in range(2):
+        assert platform.rows("SELECT count() FROM source_rows WHERE `table` = 'mcp_end_user'") == [(0,)]
         accounts = (
             "SELECT DISTINCT `table`, key FROM source_rows WHERE `table` IN ('mcp_server_user', 'mcp_server_session')"
         )
