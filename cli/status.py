@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.console import out
 from ingest import landing_folder, quarantine
+from ingest.sources import syncing
 from privacy import requests
 from warehouse import lease
 from warehouse.connection import Warehouse, connect
@@ -42,6 +43,9 @@ def run_status() -> None:
         if writer is not None:
             facts.add_row("Writing", f"{writer.doing} ({writer})")
         facts.add_row("Last load", _last_load(warehouse))
+        if warehouse.has_table(settings.raw_database, "source_syncs"):
+            for source, at in sorted(syncing.read_at(warehouse).items()):
+                facts.add_row("Last sync", f"{source}, as it was {_time(at)}")
         builds = build_log.builds(warehouse)
         facts.add_row("Last build", _build(builds[0]) if builds else "none yet")
         if builds and builds[0].status != "published":

@@ -42,6 +42,10 @@ _COLUMNS: LiteralString = """
 """
 
 
+class SourceAway(FootfallError):
+    """A source that does not answer: the one failure that may be over when somebody tries again."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a source is; the password is of its address, or apart."""
@@ -263,7 +267,7 @@ def _plainly(place: Place) -> Iterator[None]:
             f"`footfall sources grants {place.name}` prints the grants that the role needs.",
         ) from None
     except psycopg.OperationalError as error:
-        raise FootfallError(
+        raise SourceAway(
             f"The source {place.name} does not answer: {_without_secret(_first_line(error), place)}.",
             f"Is {place.variable} right, and is the database up? The same command goes on from what was there before.",
         ) from None

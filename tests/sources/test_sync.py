@@ -209,6 +209,7 @@ def test_the_command_tells_and_no_secret_is_anywhere(platform: Platform) -> None
     with psycopg.connect(reader, password="reader") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT * FROM mcp_server")
     assert "mcp_obs" in footfall("sources", "list").stdout
+    assert "mcp_obs, as it was 20" in footfall("status").stdout
     wrong = footfall("sync", "mcp_obs", FOOTFALL_SOURCE_MCP_OBS=reader, FOOTFALL_SOURCE_MCP_OBS_PASSWORD="wrong-one")
     assert wrong.returncode == 1 and "does not answer" in wrong.stderr and "wrong-one" not in wrong.stderr
     away = footfall("sync", "mcp_obs", FOOTFALL_SOURCE_MCP_OBS="postgresql://reader:hidden@127.0.0.1:1/x")
@@ -217,6 +218,14 @@ def test_the_command_tells_and_no_secret_is_anywhere(platform: Platform) -> None
         [sys.executable, "-m", "dagster", "job", "execute", "-m", "orchestration.definitions", "-j", "sync_sources"],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    platform.run("ALTER TABLE mcp_server DROP COLUMN name")
+    broken = subprocess.run(
+        [sys.executable, "-m", "dagster", "job", "execute", "-m", "orchestration.definitions", "-j", "sync_sources"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = broken.stdout + broken.stderr
+    # no retry, which would take minutes
+    assert broken.returncode != 0 and "has no column for name" in told and "STEP_UP_FOR_RETRY" not in told
     assert (
         job.returncode == 0 and "mcp_obs.mcp_tool_calls: 4 rows, 0 new events, 0 rejected." in job.stdout + job.stderr
     )
