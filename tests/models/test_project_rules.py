@@ -39,6 +39,8 @@ KEYS_TESTED_OTHERWISE = {
     "mcp_tools": "a view that groups by its key",
     "mcp_billing_months": "a view that groups by its key",
     "mcp_billing_server_months": "a view that groups by its key",
+    "operations_tools": "a view that groups by its key",
+    "operations_billing_months": "a view that groups by its key",
     "mcp_server_stats": "a view, a row for a row of mcp_servers",
     "mcp_organization_stats": "a view of distinct tenants",
     "mcp_user_journeys": "a view of distinct people",
