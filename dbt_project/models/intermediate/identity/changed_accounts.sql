@@ -8,7 +8,7 @@ with known_accounts as (
 ),
 
 {% if is_rebuilt() -%}
-candidates as (
+senders as (
     select tenant_id, distinct_id
     from {{ ref('int_id_days') }}
     where distinct_id in (select account_id from known_accounts)
@@ -34,7 +34,6 @@ candidates as {{ once() }} (
     where distinct_id in (select account_id from said_anew)
     group by tenant_id, distinct_id
 ),
-{%- endif %}
 
 senders as (
     select tenant_id, distinct_id
@@ -42,6 +41,7 @@ senders as (
     where {{ among(['tenant_id', 'distinct_id'], 'candidates') }}
     group by tenant_id, distinct_id
 ),
+{%- endif %}
 
 accounts as (
     select
@@ -51,7 +51,9 @@ accounts as (
         source_tracking_id,
         sipHash64(email) as email_hash
     from {{ ref('stg_accounts') }}
+    {% if not is_rebuilt() -%}
     where account_id in (select distinct_id from candidates)
+    {%- endif %}
 ),
 
 -- that of the latest connection
@@ -60,7 +62,11 @@ providers as (
         connections.account_id as account_id,
         argMax(connections.provider, (connections.connected_at, connections.connection_id)) as provider
     from {{ ref('stg_mcp_connections') }} as connections
-    where connections.provider != '' and connections.account_id in (select distinct_id from candidates)
+    where
+        connections.provider != ''
+        {% if not is_rebuilt() -%}
+        and connections.account_id in (select distinct_id from candidates)
+        {%- endif %}
     group by account_id
 ),
 
@@ -88,7 +94,9 @@ images as (
         email_hash,
         'removed' as change
     from {{ accounts_before() }}
+    {% if not is_rebuilt() -%}
     where {{ among(['tenant_id', 'distinct_id'], 'candidates') }}
+    {%- endif %}
 )
 
 select

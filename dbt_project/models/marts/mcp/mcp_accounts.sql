@@ -21,7 +21,9 @@ with accounts as {{ once() if is_incremental() }} (
 emails as (
     select account_id, email
     from {{ ref('stg_accounts') }}
+    {% if is_incremental() -%}
     where account_id in (select distinct_id from accounts)
+    {%- endif %}
 )
 
 select
