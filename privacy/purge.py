@@ -34,6 +34,12 @@ _OUTDATED = """
         AND NOT startsWith(name, 'patch-')
         AND (database = {published:String} OR (database = {raw:String} AND table IN {raw_tables:Array(String)}))
 """
+# Tables that were dropped, whose files are there still.
+_DROPPED = """
+    SELECT count()
+    FROM system.dropped_tables
+    WHERE database IN ({raw:String}, {published:String}, {next:String}, 'system')
+"""
 _TAKEN = """
     SELECT
         countIf(load_id IN (SELECT load_id FROM {raw:Identifier}.loads WHERE `table` = 'erasures')),
@@ -125,18 +131,25 @@ def _drop_logs(client: Client) -> None:
 
 
 def _wait_for_parts(client: Client, warehouse: Warehouse) -> None:
-    """Have the server remove the parts that rewritten ones have replaced. Patch parts hold no values of columns."""
+    """Have the server remove the files of dropped tables, and of parts that rewritten ones have replaced. Patch parts
+    hold no values of columns.
+    """
     names: dict[str, object] = {
         "raw": warehouse.settings.raw_database,
         "published": warehouse.settings.database,
+        "next": warehouse.settings.next_database,
         "raw_tables": list(_RAW_TABLES),
     }
     outdated = set(client.query(_OUTDATED, parameters=names).result_rows)
     deadline = time.monotonic() + _PARTS_SECONDS
-    while outdated.intersection(client.query(_OUTDATED, parameters=names).result_rows) or _are_being_removed(warehouse):
+    while (
+        outdated.intersection(client.query(_OUTDATED, parameters=names).result_rows)
+        or client.query(_DROPPED, parameters=names).first_row[0]
+        or _are_being_removed(warehouse)
+    ):
         if time.monotonic() > deadline:
             raise FootfallError(
-                "The server has not removed outdated parts of tables, in which erased rows are still on the disk.",
+                "The server has not removed outdated parts or dropped tables: erased rows are still on the disk.",
                 "The same command again goes on with it.",
             )
         time.sleep(0.5)

@@ -141,16 +141,17 @@ def _config_xml(files: ServerFiles, http_port: int, tcp_port: int) -> str:
     <mark_cache_size>268435456</mark_cache_size>
     <uncompressed_cache_size>0</uncompressed_cache_size>
     <!-- Every build drops the previous version; its files should not stay for the usual eight minutes. -->
-    <database_atomic_delay_before_drop_table_sec>30</database_atomic_delay_before_drop_table_sec>
+    <database_atomic_delay_before_drop_table_sec>1</database_atomic_delay_before_drop_table_sec>
     <max_concurrent_queries>200</max_concurrent_queries>
 
     <!-- Nobody watches a laptop second by second. -->
     <asynchronous_metrics_update_period_s>60</asynchronous_metrics_update_period_s>
-    <!-- What is erased should be gone from the disk soon, not after minutes. -->
+    <!-- What is erased should be gone from the disk soon, not after minutes. What looking oftener costs an idle server
+         could not be measured. -->
     <merge_tree>
-        <cleanup_delay_period>10</cleanup_delay_period>
+        <cleanup_delay_period>1</cleanup_delay_period>
         <cleanup_delay_period_random_add>0</cleanup_delay_period_random_add>
-        <max_cleanup_delay_period>15</max_cleanup_delay_period>
+        <max_cleanup_delay_period>2</max_cleanup_delay_period>
     </merge_tree>
     <query_log>
         <database>system</database>
