@@ -16,12 +16,10 @@ with unreached as (
     )
 ),
 
-not_meant as (
-    select tenant_id, funnel_id
-    from {{ ref('funnel_steps') }}
-    where
-        funnel_id in (select funnel_id from {{ ref('funnel_definitions') }} where tenant_id = '')
-        and (tenant_id, funnel_id) not in (select tenant_id, funnel_id from {{ ref('int_funnel_matches') }})
+occurred as (
+    select tenant_id, funnel_id, step_number
+    from {{ ref('int_funnel_matches') }}
+    where (tenant_id, funnel_id) in (select tenant_id, funnel_id from unreached)
 )
 
 select
@@ -33,9 +31,8 @@ select
     event_filter
 from unreached
 where
-    (tenant_id, funnel_id, step_number) not in (
-        select tenant_id, funnel_id, step_number
-        from {{ ref('int_funnel_matches') }}
-        where (tenant_id, funnel_id, step_number) in (select tenant_id, funnel_id, step_number from unreached)
+    (tenant_id, funnel_id, step_number) not in (select tenant_id, funnel_id, step_number from occurred)
+    and (
+        (tenant_id, funnel_id) in (select tenant_id, funnel_id from occurred)
+        or funnel_id not in (select funnel_id from {{ ref('funnel_definitions') }} where tenant_id = '')
     )
-    and (tenant_id, funnel_id) not in (select tenant_id, funnel_id from not_meant)

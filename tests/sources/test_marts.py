@@ -105,6 +105,7 @@ def test_tools_and_bills_of_an_organization_and_a_login_that_rewrites_no_call(
     builder.erase("acme", "u2")
     builder.build(test=False)
     builder.purge()
+    assert rows("SELECT account_id FROM mcp_accounts") == [("u2",)]
     for _ in range(2):
         assert platform.rows("SELECT count() FROM source_rows WHERE `table` = 'mcp_end_user'") == [(0,)]
         accounts = (
