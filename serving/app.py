@@ -95,12 +95,7 @@ def create_app(warehouse: Warehouse, rate: str) -> FastAPI:
 
     async def ask(request: Request, pipe: Pipe, data_format: str) -> Response:
         request.state.endpoint = pipe.name
-        try:
-            caller = await authorisation.caller(token_of(request), "read")
-        except Refused as error:
-            request.state.caller = error.caller
-            raise
-        request.state.caller = caller
+        caller = await authorisation.caller_of(request, token_of(request), "read")
         given = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
         for name, value in given:
             if name == "location_id":

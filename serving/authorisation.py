@@ -60,6 +60,16 @@ class Authorisation:
             raise Refused(403, f"The key is not for this: its scope is {caller.scope}.", caller)
         return caller
 
+    async def caller_of(self, request: Request, token: str, scope: str) -> Caller:
+        """The same, and the request knows who it was, also if it is refused."""
+        try:
+            caller = await self.caller(token, scope)
+        except Refused as error:
+            request.state.caller = error.caller
+            raise
+        request.state.caller = caller
+        return caller
+
 
 def token_of(request: Request) -> str:
     """The key that a request comes with, '' without one."""

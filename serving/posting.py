@@ -189,15 +189,6 @@ def router(authorisation: Authorisation, posting: Posting) -> APIRouter:
     """The addresses that rows are posted to."""
     routes = APIRouter(tags=["append"])
 
-    async def authorise(request: Request, token: str) -> Caller:
-        try:
-            caller = await authorisation.caller(token, "append")
-        except Refused as error:
-            request.state.caller = error.caller
-            raise
-        request.state.caller = caller
-        return caller
-
     async def keep(request: Request, caller: Caller, table: str, lines: Sequence[bytes]) -> Response:
         kept, aside = await posting.post(table, lines, caller.tenant_id)
         request.state.rows = kept
@@ -216,7 +207,7 @@ def router(authorisation: Authorisation, posting: Posting) -> APIRouter:
     @routes.post("/v0/events", summary="Append rows: JSON, NDJSON or an array; gzip.", status_code=202)
     async def events(request: Request) -> Response:
         request.state.endpoint = "append"
-        caller = await authorise(request, token_of(request))
+        caller = await authorisation.caller_of(request, token_of(request), "append")
         name = request.query_params.get("name", "")
         if name not in TABLES:
             raise Refused(400, f"The parameter name is {name!r}; it can be {', '.join(TABLES)}.")
@@ -225,7 +216,9 @@ def router(authorisation: Authorisation, posting: Posting) -> APIRouter:
     async def capture(request: Request) -> Response:
         request.state.endpoint = "capture"
         token, lines = await unpack(request, lambda text: captured(orjson.loads(text), _now()))
-        return await keep(request, await authorise(request, token or token_of(request)), EVENTS, lines)
+        return await keep(
+            request, await authorisation.caller_of(request, token or token_of(request), "append"), EVENTS, lines
+        )
 
     for address in ("/capture", "/e", "/i/v0/e", "/batch"):
         for end in ("", "/"):
@@ -239,7 +232,8 @@ def router(authorisation: Authorisation, posting: Posting) -> APIRouter:
             request.state.endpoint = "call"
             key, lines = await unpack(request, lambda text: called(orjson.loads(text), kind, _now()))
             token = _write_key(request) or key or token_of(request)
-            return await keep(request, await authorise(request, token), EVENTS, lines)
+            caller = await authorisation.caller_of(request, token, "append")
+            return await keep(request, caller, EVENTS, lines)
 
         return call
 

@@ -86,12 +86,7 @@ def router(authorisation: Authorisation, answers: Answers) -> APIRouter:
 
     async def opened(request: Request, endpoint: str) -> tuple[str, Published]:
         request.state.endpoint = endpoint
-        try:
-            caller = await authorisation.caller(token_of(request), "read")
-        except Refused as error:
-            request.state.caller = error.caller
-            raise
-        request.state.caller = caller
+        caller = await authorisation.caller_of(request, token_of(request), "read")
         tenant = request.query_params.get("location_id", "")
         if not tenant:
             raise Refused(400, "The parameter location_id is required.")
