@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+# By Okabe and Ito: colour-blind people can tell them apart.
+_PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
+
 KINDS = ("line", "area", "bar", "pie", "number", "funnel", "heatmap", "table")
 
 
@@ -26,11 +29,12 @@ def figure(kind: str, title: str, columns: Sequence[str], rows: Sequence[dict[st
     if kind == "number":
         made = chart.mark_text(size=48).encode(text=alt.Text(f"{value}:Q", format=",.4~g"))
     elif kind == "pie":
-        color = alt.Color(f"{(names or columns)[0]}:N")
+        color = alt.Color(f"{(names or columns)[0]}:N", scale=alt.Scale(range=_PALETTE))
         made = chart.mark_arc().encode(theta=alt.Theta(f"{value}:Q", stack=True), color=color, tooltip=hover)
     elif kind == "funnel":
         x = alt.X("users_count:Q" if "users_count" in columns else f"{value}:Q")
-        y = alt.Y(f"{(names or columns)[-1]}:N", sort=None, title=None)
+        step = "step_name" if "step_name" in columns else (names or columns)[-1]
+        y = alt.Y(f"{step}:N", sort=None, title=None)
         made = chart.mark_bar().encode(x=x, y=y, tooltip=hover)
     elif kind == "heatmap":
         is_retention = "period_number" in columns
@@ -44,7 +48,7 @@ def figure(kind: str, title: str, columns: Sequence[str], rows: Sequence[dict[st
         series = [name for name in names if "period" in columns or name != names[0]]
         encoded = {"x": x, "y": alt.Y(f"{value}:Q"), "tooltip": hover}
         if series:
-            encoded["color"] = alt.Color(f"{series[0]}:N")
+            encoded["color"] = alt.Color(f"{series[0]}:N", scale=alt.Scale(range=_PALETTE))
         made = mark.encode(**encoded)
     document: dict[str, Any] = made.to_dict()
     return document

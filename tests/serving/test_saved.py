@@ -118,5 +118,9 @@ def test_every_kind_of_picture_is_a_document() -> None:
         assert (document is None) == (kind == "table")
         assert document is None or "vega-lite" in document["$schema"]
         assert document is None or document["data"]["values"] == data
+    # a step is called by its name, also if nobody reached any
+    steps = [{"funnel_id": "f", "step_name": "Paid", "users_count": 0, "conversion_from_first": None}]
+    funnel = figure("funnel", "Funnel", list(steps[0]), steps)
+    assert funnel and funnel["encoding"]["y"]["field"] == "step_name"
     # nothing to see is no error
     assert figure("line", "Sessions", columns, [])
