@@ -216,9 +216,8 @@ def router(authorisation: Authorisation, posting: Posting) -> APIRouter:
     async def capture(request: Request) -> Response:
         request.state.endpoint = "capture"
         token, lines = await unpack(request, lambda text: captured(orjson.loads(text), _now()))
-        return await keep(
-            request, await authorisation.caller_of(request, token or token_of(request), "append"), EVENTS, lines
-        )
+        caller = await authorisation.caller_of(request, token or token_of(request), "append")
+        return await keep(request, caller, EVENTS, lines)
 
     for address in ("/capture", "/e", "/i/v0/e", "/batch"):
         for end in ("", "/"):
