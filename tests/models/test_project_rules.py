@@ -53,7 +53,7 @@ KEYS_TESTED_OTHERWISE = {
     "saved_queries": "a view of int_project_rows, a row for a row",
     "dashboards": "a view of int_project_rows, a row for a row",
     "visualizations": "a view of int_project_rows, a row for a row",
-    "audit_actions_daily": "a view that groups by its key",
+    "mcp_server_engagement": "a view that groups by its key",
     "engagement_daily": "a view of dates that are counted up",
     "user_engagement": "a view that groups by its key",
 }

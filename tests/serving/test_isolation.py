@@ -225,6 +225,13 @@ def test_a_tenants_analyst_sees_no_other_tenant_in_any_published_table_or_view(
             assert set(tenants) <= {"shop"}, name
             seen += bool(tenants)
     assert seen > 25
+    # a table with tenants can be read, and a view as well: all that it reads is of tenants, too
+    with built.client() as client:
+        of_tenants = client.query(
+            "SELECT DISTINCT table FROM system.columns WHERE database = 'analytics' AND name = 'tenant_id'"
+        ).result_rows
+    refused = [name for (name,) in of_tenants if "ACCESS_DENIED" in ask(analysts["lia"], f"SELECT count() FROM {name}")]
+    assert refused == ["mcp_accounts"]
     assert ask(analysts["boss"], "SELECT arraySort(groupUniqArray(tenant_id)) FROM events") == "['rival','shop']\n"
 
 
